@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from transfusion.corpora.rows import Block, ColumnFormat, Layout, detect_layout, read_blocks
@@ -65,11 +64,11 @@ def read_gold(path: str | Path, *, language: str, labels: Collection[str] | None
     if not rows:
         raise FormatError("no sentences in this file; expected `word TAG` lines", path=path)
     layout = detect_layout(blocks)
-    tagged = sum(layout.tag_of(row) is not None for row in rows)
-    if layout.tag is None or tagged < _MIN_TAGGED * len(rows):
+    tagged = 0 if layout.tag is None else sum(layout.tag_of(row) is not None for row in rows)
+    if tagged < _MIN_TAGGED * len(rows):
         raise FormatError(
-            f"not a gold file: {tagged if layout.tag is not None else 0} of {len(rows)} lines end in an IOB tag such as "
-            "O or B-PER; expected two columns (`word TAG`), UNER .iob2 or xSID .conll",
+            f"not a gold file: {tagged} of {len(rows)} lines hold an IOB tag such as O or B-PER; expected "
+            "two columns (`word TAG`), UNER .iob2 or xSID .conll",
             path=path,
             line=rows[0].line,
         )

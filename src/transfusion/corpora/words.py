@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from itertools import pairwise
 
 Span = tuple[int, int]
 """Start and end of a word in code points of the text."""
@@ -82,4 +83,4 @@ def _fold(text: str) -> tuple[list[str], list[int]]:
 
 def _is_one_run(text: str, places: Sequence[int]) -> bool:
     """Whether the places follow one another with nothing but whitespace between them."""
-    return all(not text[before + 1 : after].strip() for before, after in zip(places, places[1:], strict=False))
+    return all(not text[before + 1 : after].strip() for before, after in pairwise(places))
