@@ -15,15 +15,13 @@ import regex
 
 from transfusion.document import AnnotatedText, Argument, Document, Entity
 
-_JOINS_LEFT = frozenset(
-    ". , ; : ! ? … ... % ‰ ° ) ] } » ” ’ '' ) 。 、 ， ． ！ ？ ； ： 」 』 ） 】 》 ։ ؟ ، ؛ । ። ፣ ፤ ፥".split()
-)
+_JOINS_LEFT = frozenset(".,;:!?…%‰°)]}»”’。、，．！？；：」』）】》։؟،؛।።፣፤፥") | {"...", "''"}
 """Tokens with no space before them."""
 
-_JOINS_RIGHT = frozenset("( [ { « “ „ ‘ `` ¿ ¡ $ € £ ₦ # 「 『 （ 【 《".split())
+_JOINS_RIGHT = frozenset("([{«“„‘¿¡$€£₦#「『（【《") | {"``"}
 """Tokens with no space after them."""
 
-_JOINS_BOTH = frozenset("- ‐ ‑ / _ @".split())
+_JOINS_BOTH = frozenset("-‐‑/_@")
 """Tokens inside of a compound."""
 
 _STRAIGHT_QUOTES = frozenset(['"', '""""', "'", "＂"])
@@ -31,9 +29,8 @@ _STRAIGHT_QUOTES = frozenset(['"', '""""', "'", "＂"])
 table's export doubled twice."""
 
 _CONTRACTION = regex.compile(r"['’](?:s|d|m|t|re|ve|ll|em)|n['’]t", regex.IGNORECASE)
-_NUMBER = regex.compile(r"\d+[.:]\d+|\d+,\d{3}")
-"""A number that a tokeniser cut at its mark; `1959, 1962` is two of them."""
-
+_BEFORE_THOUSANDS = regex.compile(r"(?<!\d)\d{1,3}$")
+_THOUSANDS = regex.compile(r"\d{3}(?!\d)")
 _SPACELESS = regex.compile(
     r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}"
     r"\p{Script=Myanmar}ー々〆。、，！？；：「」『』（）【】《》・]"
@@ -120,9 +117,16 @@ def _joins_next(tokens: Sequence[str], index: int, open_quotes: set[str]) -> boo
         last, following = tokens[index - 1], tokens[index + 1]
         if token in _JOINS_BOTH:
             return _is_word(last) and _is_word(following)
-        return _NUMBER.fullmatch(last + token + following) is not None
+        return _cuts_number(last, token, following)
     return False
 
 
 def _is_word(token: str) -> bool:
     return any(character.isalnum() for character in token)
+
+
+def _cuts_number(last: str, mark: str, following: str) -> bool:
+    """Whether a mark stands inside of a number: ``3 . 5`` and ``1 , 000``, but not ``1959 , 1962``."""
+    if mark == ",":
+        return _BEFORE_THOUSANDS.search(last) is not None and _THOUSANDS.match(following) is not None
+    return mark in {".", ":"} and last[-1:].isdigit() and following[:1].isdigit()
