@@ -11,6 +11,7 @@
     ├── OutputError           a place that cannot be written
     ├── ModelError            a model folder that is missing, truncated or of another kind
     ├── TranslationError      translations that do not fit the texts
+    ├── StageError            a stage that breaks its promise: a bug in it, not in the input
     └── MissingExtraError     an optional part that is not installed (says how to install it)
 
 Every message says what was wrong, with the value, where, and what to do about it.
@@ -67,6 +68,10 @@ class ModelError(TransfusionError):
 
 class TranslationError(TransfusionError):
     """Translations that do not fit the texts they are for."""
+
+
+class StageError(TransfusionError):
+    """A stage that drops, adds, swaps or rewrites documents."""
 
 
 class MissingExtraError(TransfusionError, ImportError):

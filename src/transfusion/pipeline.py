@@ -1,17 +1,131 @@
-"""Stages in a row over a stream of documents."""
+"""Stages in a row over a stream of documents: translate, annotate, fuse.
+
+::
+
+    documents ──▶ stage ──▶ stage ──▶ stage ──▶ the same documents, same order, none missing
+
+A stage fills in a part of each document and never looks beyond the batch that it is given.  What it cannot process
+travels on, with a note that says why: one bad document never ends a run.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Protocol, overload
 
-from transfusion.document import Document
+from transfusion.document import AnnotatedText, Document
+from transfusion.errors import ConfigError, MissingExtraError, ModelError, StageError
+from transfusion.language import get_language
+
+DEFAULT_PIVOT = "eng"
+
+# These say that the set-up is wrong, not the document: every document to come would fail in the same way.
+_FATAL = (ConfigError, MissingExtraError, ModelError, StageError)
 
 
 class Stage(Protocol):
     """A step of the way: same documents out as in, in the same order, none missing.
 
-    Batching, caching and progress live inside a stage, never between stages.
+    A pipeline calls its stages once a batch, so a stage keeps no position between calls.  Caching and progress live
+    inside a stage, never between stages.
     """
 
     def __call__(self, documents: Iterable[Document], /) -> Iterator[Document]: ...
+
+
+class Pipeline:
+    """Stages in a row; itself a stage.
+
+    :param stages: The steps, in order.
+    """
+
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        self.stages = tuple(stages)
+
+    @overload
+    def __call__(self, text: str, /, language: str, translation: str | AnnotatedText | None = None) -> Document: ...
+    @overload
+    def __call__(self, documents: Iterable[Document], /) -> Iterator[Document]: ...
+    def __call__(
+        self,
+        given: str | Iterable[Document],
+        /,
+        language: str | None = None,
+        translation: str | AnnotatedText | None = None,
+    ) -> Document | Iterator[Document]:
+        """Process one text, or, as any stage does, a stream of documents.
+
+        :param given: A text, or documents.
+        :param language: Language of the text, by any code that :func:`~transfusion.language.get_language` knows.
+        :param translation: Translation of the text; a plain string is English.
+        :returns: The annotated document, with id ``1``; or an iterator of documents.
+        :raises TypeError: If a text comes without its language.
+        :raises LanguageError: If nobody knows the language.
+        """
+        if not isinstance(given, str):
+            return self.stream(given)
+        if language is None:
+            raise TypeError("a text needs its language, for example pipe(text, language='swa')")
+        pivot = AnnotatedText(translation, DEFAULT_PIVOT) if isinstance(translation, str) else translation
+        source = AnnotatedText(given, get_language(language).iso639_3)
+        return next(self.stream([Document("1", source, pivot)]))
+
+    def stream(self, documents: Iterable[Document], batch_size: int = 64) -> Iterator[Document]:
+        """Process documents as they come; memory holds one batch, however long the stream.
+
+        A stage that raises on a batch gets its documents again one by one.  The one that fails then travels on as it
+        was before that stage, with a ``stage-failed`` note, and later stages leave it alone.
+
+        :param documents: Any number of documents; read a batch at a time.
+        :param batch_size: Documents a batch.
+        :yields: The same documents, in the same order, none missing.
+        :raises ValueError: If ``batch_size`` is less than 1.
+        :raises StageError: If a stage drops, adds, swaps or rewrites documents.
+        """
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+        remaining = iter(documents)
+        while batch := list(islice(remaining, batch_size)):
+            for stage in self.stages:
+                batch = _run(stage, batch)
+            yield from batch
+
+
+def _run(stage: Stage, batch: list[Document]) -> list[Document]:
+    """One stage over one batch; documents that failed before go past it."""
+    results = iter(_attempt(stage, [document for document in batch if not document.failed]))
+    return [document if document.failed else next(results) for document in batch]
+
+
+def _attempt(stage: Stage, batch: list[Document]) -> list[Document]:
+    try:
+        # One more than went in is enough to see that a stage makes documents up, even if it never stops.
+        results = list(islice(stage(batch), len(batch) + 1)) if batch else []
+    except _FATAL:
+        raise
+    except Exception as error:  # whatever it is, it must not end the run
+        if len(batch) > 1:
+            return [result for document in batch for result in _attempt(stage, [document])]
+        reason = f"{_name(stage)} could not process this document: {type(error).__name__}: {error}"
+        return [document.with_note("stage-failed", reason, "error") for document in batch]
+    _check_promise(stage, batch, results)
+    return results
+
+
+def _check_promise(stage: Stage, batch: Sequence[Document], results: Sequence[Document]) -> None:
+    if len(results) != len(batch):
+        count = f"more than {len(batch)}" if len(results) > len(batch) else str(len(results))
+        raise StageError(f"the stage {_name(stage)} gave back {count} documents for {len(batch)}: this is a bug in it")
+    for given, result in zip(batch, results, strict=True):
+        if result.id != given.id:
+            raise StageError(
+                f"the stage {_name(stage)} gave back document {result.id!r} in the place of {given.id!r}: "
+                "this is a bug in it"
+            )
+        if result.source.text != given.source.text:
+            raise StageError(f"the stage {_name(stage)} changed the text of document {given.id!r}: this is a bug in it")
+
+
+def _name(stage: Stage) -> str:
+    return getattr(stage, "__name__", type(stage).__name__)
