@@ -99,13 +99,14 @@ class Report:
             f'<th scope="row">{escape(name)}</th>{_html_cells(row)}</tr>'
             for position, (name, row) in enumerate(self._rows())
         )
+        signatures = _html_list(self._signatures(), lambda text: f"<code>{escape(text)}</code>")
         page = Template(files("transfusion.evaluate").joinpath("report.html").read_text(encoding="utf-8"))
         return page.substitute(
             title=escape(self.title),
             head=head,
             body=body,
             tests=_html_list(self._comparison_lines(), escape),
-            signatures=_html_list(self._signatures(), lambda text: f"<code>{escape(text)}</code>"),
+            signatures=f"<details><summary>Signatures</summary>{signatures}</details>" if signatures else "",
         )
 
     def _rows(self) -> list[tuple[str, list[Estimate | None]]]:
@@ -190,8 +191,7 @@ def _best(row: Sequence[Estimate | None]) -> str | None:
 
 
 def _p_value(test: Comparison) -> str:
-    floor = 1 / (test.resamples + 1)
-    return f"< {max(floor, 0.001):.3f}" if test.p_value < max(1.5 * floor, 0.001) else f"= {test.p_value:.3f}"
+    return "< 0.001" if test.p_value < 0.001 else f"= {test.p_value:.3f}"
 
 
 def _estimate_to_dict(estimate: Estimate) -> dict[str, float]:
