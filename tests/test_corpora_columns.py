@@ -112,7 +112,7 @@ def test_xsid_keeps_slot_names_with_a_slash_in_a_script_without_spaces(tmp_path:
 
 def test_other_quotes_and_decomposed_letters_in_the_text_do_not_lose_a_name(tmp_path: Path) -> None:
     # The text has a curly quote where the column has a straight one, and é as two code points.
-    content = "# text = “Jose\u0301” lives\n1\t\"\tO\t-\t-\n2\tJosé\tB-PER\t-\tx\n3\t\"\tO\t-\t-\n4\tlives\tO\t-\t-\n"
+    content = '# text = “Jose\u0301” lives\n1\t"\tO\t-\t-\n2\tJosé\tB-PER\t-\tx\n3\t"\tO\t-\t-\n4\tlives\tO\t-\t-\n'
     gold = read_gold(write(tmp_path, content), language="eng")
     assert gold.documents[0].source.text == "“Jose\u0301” lives"
     assert mentions(gold) == [[("Jose\u0301", "PER")]]
