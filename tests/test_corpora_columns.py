@@ -209,6 +209,16 @@ def test_texts_are_streamed_one_sentence_at_a_time() -> None:
     assert len(read) == 6
 
 
+def test_plain_text_given_as_columns_is_noticed_and_named_briefly() -> None:
+    problems: list[FormatError] = []
+    line = b"Rais Ruto alikutana " * 100_000
+    assert list(iter_conll_texts([line], on_problem=problems.append)) == ["Rais"]
+    assert "is this plain text rather than CoNLL?" in str(problems[0])
+    assert len(str(problems[0])) < 200
+    with pytest.raises(FormatError):
+        list(iter_conll_texts([line]))
+
+
 def test_a_line_that_is_not_utf8_is_reported_and_the_stream_goes_on() -> None:
     problems: list[FormatError] = []
     texts = list(iter_conll_texts([b"Rais O\n", b"Caf\xe9 O\n", b"Ruto O\n"], on_problem=problems.append))

@@ -17,13 +17,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transfusion.corpora.rows import Block, ColumnFormat, Layout, detect_layout, read_blocks
+from transfusion.corpora.rows import TAG, Block, ColumnFormat, Layout, Row, detect_layout, read_blocks
 from transfusion.corpora.words import Span, locate_words
 from transfusion.document import AnnotatedText, Document, Entity, Note
 from transfusion.errors import FormatError
 
 _MIN_TAGGED = 0.5
 """Of the rows, the part that must end in a tag for a file to count as a gold file."""
+
+_SHOWN = 80
+"""Characters of a line that a message quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +99,10 @@ def iter_conll_texts(
 
     :param source: A path, or lines as bytes (an open binary file, standard input).
     :param name: What to call lines that come from no path in messages.
-    :param on_problem: Told of each line that is not UTF-8, which is then left out; without it, such a line ends the
-        reading.
+    :param on_problem: Told of each line that is not UTF-8 (left out) or looks like running text (its first word is
+        kept); without it, such a line ends the reading.
     :returns: The ``# text`` of each sentence, or its words with one space between them.
-    :raises FormatError: If a line is not UTF-8 and nobody listens to problems.
+    :raises FormatError: If a line cannot be read and nobody listens to problems.
     :raises OSError: If the file cannot be opened.
     """
     if isinstance(source, (str, Path)):
@@ -115,11 +118,30 @@ def iter_conll_texts(
             layout = detect_layout([block])
         if layout is not None:
             for ready in waiting:
+                _report_running_text(ready, layout, path=name, on_problem=on_problem)
                 words = [word for row in ready.rows if (word := layout.word_of(row).strip())]
                 if text := ready.text or " ".join(words):
                     yield text
             waiting.clear()
     yield from (block.text for block in waiting if block.text)
+
+
+def _report_running_text(
+    block: Block, layout: Layout, *, path: str | Path, on_problem: Callable[[FormatError], None] | None
+) -> None:
+    """Notice a text that was given as a column file: three or more words in a line and no tag at its end."""
+    if layout.format != "two-column":
+        return
+    for row in block.rows:
+        if len(row.cells) > 2 and not TAG.fullmatch(row.cells[-1]):
+            problem = FormatError(
+                f"{len(row.cells)} columns and no IOB tag in {_shown(row)}; is this plain text rather than CoNLL?",
+                path=path,
+                line=row.line,
+            )
+            if on_problem is None:
+                raise problem
+            on_problem(problem)
 
 
 def numbered_lines(
@@ -182,14 +204,14 @@ def _words_and_tags(
             # The Chinese files of xSID hold empty words outside of entities: nothing is lost with those.
             if tag == "O":
                 continue
-            problems.append(FormatError(f"no word in {' '.join(row.cells)!r}", path=path, line=row.line))
+            problems.append(FormatError(f"no word in {_shown(row)}", path=path, line=row.line))
             continue
         if tag is None:
-            problems.append(FormatError(f"no IOB tag in {' '.join(row.cells)!r}; read as O", path=path, line=row.line))
+            problems.append(FormatError(f"no IOB tag in {_shown(row)}; read as O", path=path, line=row.line))
         elif len(row.cells) != layout.width:
             problems.append(
                 FormatError(
-                    f"{len(row.cells)} columns instead of {layout.width} in {' '.join(row.cells)!r}; read as {word!r} "
+                    f"{len(row.cells)} columns instead of {layout.width} in {_shown(row)}; read as {word!r} "
                     f"with tag {tag}",
                     path=path,
                     line=row.line,
@@ -235,3 +257,9 @@ def _joined_spans(words: Iterable[str]) -> Iterator[Span]:
     for word in words:
         yield position, position + len(word)
         position += len(word) + 1
+
+
+def _shown(row: Row) -> str:
+    """A row for a message, cut where it is long."""
+    line = " ".join(row.cells)
+    return repr(line if len(line) <= _SHOWN else line[:_SHOWN] + "…")
