@@ -1,0 +1,169 @@
+"""The folder that a trained encoder lives in.
+
+===================== =================================================================================================
+``config.json``       format version, name, labels, window, and how the weights were made
+``network.onnx``      the transformer and its labelling layer: everything that training changes
+``pieces.safetensors`` vocabulary and frozen 4-bit word embeddings: what all encoders from one base share
+``README.md``         the model card
+===================== =================================================================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from transfusion.encoder.table import EmbeddingTable
+from transfusion.encoder.vocabulary import Vocabulary
+from transfusion.errors import ModelError
+
+CONFIG, NETWORK, PIECES, CARD = "config.json", "network.onnx", "pieces.safetensors", "README.md"
+FORMAT = 1
+BUILT_IN = Path(__file__).parent.parent / "models"
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderConfig:
+    """What inference must know of an encoder besides its weights.
+
+    :param name: Name of the model.
+    :param labels: Entity labels in the order of the network.
+    :param window: Most positions that the network can read at once.
+    :param description: One line for people.
+    :param licence: Under what terms the weights may be used.
+    :param languages: ISO 639-3 codes that training saw, gold or silver.
+    :param trained_on: Data sets that the weights saw.
+    :param network_sha256: Hash of ``network.onnx``; a truncated file is told by it.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    window: int = 512
+    description: str = ""
+    licence: str = ""
+    languages: tuple[str, ...] = ()
+    trained_on: tuple[str, ...] = ()
+    network_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model that can be named on the command line.
+
+    :param name: Its name.
+    :param path: Its folder.
+    :param size_bytes: All of its files together.
+    :param config: Its settings.
+    """
+
+    name: str
+    path: Path
+    size_bytes: int
+    config: EncoderConfig
+
+
+def find_model(model: str | Path) -> Path:
+    """The folder of a model.
+
+    :param model: The name of a model that ships with the package, or a folder.
+    :raises ModelError: If there is neither.
+    """
+    folder = Path(model)
+    if (BUILT_IN / str(model) / CONFIG).is_file() and len(folder.parts) == 1:
+        return BUILT_IN / str(model)
+    if not folder.is_dir():
+        known = ", ".join(info.name for info in available_models()) or "none"
+        raise ModelError(f"no model {str(model)!r}: neither a folder nor a model of this package ({known})")
+    if not (folder / CONFIG).is_file():
+        raise ModelError(f"{folder}: not a model folder, it has no {CONFIG}")
+    return folder
+
+
+def available_models() -> list[ModelInfo]:
+    """The models that ship with the package, by name."""
+    models = []
+    for path in sorted(BUILT_IN.glob(f"*/{CONFIG}")):
+        size = sum(file.stat().st_size for file in path.parent.iterdir() if file.is_file())
+        models.append(ModelInfo(path.parent.name, path.parent, size, read_config(path.parent)))
+    return models
+
+
+def read_config(folder: Path) -> EncoderConfig:
+    """Read the settings of a model.
+
+    :raises ModelError: If the file is damaged or of another format version.
+    """
+    path = folder / CONFIG
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        version = record.pop("format")
+        if version != FORMAT:
+            raise ModelError(f"{path}: format {version}, and this version of transfusion reads format {FORMAT}")
+        known = {field.name for field in fields(EncoderConfig)}
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if k in known}
+        return EncoderConfig(**values)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{path}: not the settings of an encoder ({error})") from error
+
+
+def write_config(folder: Path, config: EncoderConfig) -> None:
+    """Write the settings of a model."""
+    text = json.dumps({"format": FORMAT, **asdict(config)}, indent=2, ensure_ascii=False)
+    (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
+
+
+def read_network(folder: Path, config: EncoderConfig) -> bytes:
+    """Read the network, checked against the hash in the settings.
+
+    :raises ModelError: If the file is missing, truncated or changed.
+    """
+    path = folder / NETWORK
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+    if config.network_sha256 and hashlib.sha256(data).hexdigest() != config.network_sha256:
+        raise ModelError(f"{path}: {len(data)} bytes that do not match the hash in {CONFIG}: truncated or changed")
+    return data
+
+
+def read_pieces(folder: Path) -> tuple[Vocabulary, EmbeddingTable]:
+    """Read the vocabulary, and map the word embeddings into memory.
+
+    :raises ModelError: If the file is missing or damaged.
+    """
+    path = folder / PIECES
+    try:
+        with safe_open(path, framework="numpy") as file:
+            arrays = {name: file.get_tensor(name) for name in ("pieces", "scores", "normalisation")}
+        return Vocabulary.from_arrays(arrays), EmbeddingTable(_map_tensor(path, "embeddings"))
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise ModelError(f"{path}: missing or damaged ({error})") from error
+
+
+def write_pieces(folder: Path, vocabulary: Vocabulary, table: EmbeddingTable) -> None:
+    """Write vocabulary and word embeddings."""
+    save_file({**vocabulary.to_arrays(), "embeddings": np.ascontiguousarray(table.blocks)}, folder / PIECES)
+
+
+def _map_tensor(path: Path, name: str) -> NDArray[np.uint8]:
+    """One uint8 tensor of a safetensors file as a memory map.
+
+    The library's own reader copies the tensor; of these 50 MB a run needs a few thousand rows.
+    """
+    with path.open("rb") as file:
+        header_length = int.from_bytes(file.read(8), "little")
+        entry = json.loads(file.read(header_length))[name]
+    begin, end = entry["data_offsets"]
+    shape = tuple(entry["shape"])
+    if entry["dtype"] != "U8" or int(np.prod(shape)) != end - begin:
+        raise ValueError(f"tensor {name} is not what its header says")
+    return np.memmap(path, np.uint8, "r", 8 + header_length + begin, shape)

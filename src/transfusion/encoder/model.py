@@ -1,0 +1,172 @@
+"""An encoder at work: texts in, spans out, through ONNX Runtime."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from transfusion.document import AnnotatedText, Entity
+from transfusion.encoder.decode import log_softmax, read_spans
+from transfusion.encoder.folder import EncoderConfig, find_model, read_config, read_network, read_pieces
+from transfusion.encoder.layout import EncoderInput, Layout, Slot, make_batch
+from transfusion.encoder.table import EmbeddingTable
+from transfusion.encoder.vocabulary import Vocabulary
+from transfusion.encoder.windows import Window, cut_windows
+from transfusion.errors import ModelError
+
+BATCH_POSITIONS = 2048
+"""Positions in one batch, padding included: enough to keep two cores busy, few enough to stay in their caches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text to be labelled, alone or beside its annotated pivot."""
+
+    source: AnnotatedText
+    pivot: AnnotatedText | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """What the network's middle layers make of each stretch of a text, for word alignment.
+
+    :param slots: The stretches.
+    :param values: One vector each. *Shape:* ``(len(slots), hidden_size)``.
+    """
+
+    slots: tuple[Slot, ...]
+    values: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What one pass over a text alone gives."""
+
+    entities: tuple[Entity, ...]
+    vectors: Vectors
+
+
+class EncoderModel:
+    """A token classifier that reads a text alone or beside its annotated pivot.
+
+    :param config: The settings of the model.
+    :param vocabulary: The word pieces.
+    :param table: The frozen word embeddings.
+    :param network: The ONNX network, as bytes.
+    :param threads: Threads to compute with; the cores that this process may use when left out.
+    :raises ModelError: If the network cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        config: EncoderConfig,
+        vocabulary: Vocabulary,
+        table: EmbeddingTable,
+        network: bytes,
+        *,
+        threads: int | None = None,
+    ) -> None:
+        self.config = config
+        self.layout = Layout(vocabulary, config.labels)
+        self.table = table
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Batches differ in shape, and an arena that keeps the largest of each would grow with the length of the run.
+        options.enable_mem_pattern = False
+        try:
+            self._session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # the runtime raises its own, undocumented classes
+            raise ModelError(f"the network of {config.name!r} cannot be loaded ({error})") from error
+
+    @classmethod
+    def load(cls, model: str | Path = "mini", *, threads: int | None = None) -> EncoderModel:
+        """Load a model by name or folder.
+
+        :param model: ``mini``, or the folder of a model.
+        :param threads: Threads to compute with; the cores that this process may use when left out.
+        :raises ModelError: If there is no such model, or its files are damaged.
+        """
+        folder = find_model(model)
+        config = read_config(folder)
+        vocabulary, table = read_pieces(folder)
+        return cls(config, vocabulary, table, read_network(folder, config), threads=threads)
+
+    def label(self, readings: Sequence[Reading]) -> list[tuple[Entity, ...]]:
+        """Find the entities of the sources.
+
+        A source, or a source with its pivot, that does not fit the window is read in several windows, cut at the ends
+        of sentences.
+
+        :param readings: Texts, alone or with their pivots; mixed as you like.
+        :returns: For each reading the entities of its source, in reading order.
+        :raises SchemaError: If a pivot has a label that the network does not know.
+        """
+        found: list[list[Entity]] = [[] for _ in readings]
+        for window, one, (logits,) in self._run(self._windows(readings), ["logits"]):
+            found[window.reading].extend(self._spans(window, one, logits))
+        return [tuple(sorted(entities, key=lambda e: e.start)) for entities in found]
+
+    def analyse(self, texts: Sequence[AnnotatedText]) -> list[Analysis]:
+        """Find the entities of texts, each read alone, and what word alignment needs to know of them.
+
+        :param texts: Texts; entities that they already have are not read.
+        """
+        windows = self._windows([Reading(text) for text in texts])
+        runs = sorted(self._run(windows, ["logits", "hidden"]), key=lambda run: (run[0].reading, run[0].offset))
+        analyses: list[tuple[list[Entity], list[Slot], list[NDArray[np.float32]]]] = [([], [], []) for _ in texts]
+        for window, one, (logits, hidden) in runs:
+            entities, slots, values = analyses[window.reading]
+            entities.extend(self._spans(window, one, logits))
+            begins = [slot.position for slot in one.slots]
+            for slot, begin, end in zip(one.slots, begins, [*begins[1:], len(one) - 1], strict=True):
+                slots.append(replace(slot, start=slot.start + window.offset, end=slot.end + window.offset))
+                values.append(hidden[begin:end].mean(axis=0))
+        empty = np.zeros((0, self.table.hidden_size), np.float32)
+        return [
+            Analysis(tuple(entities), Vectors(tuple(slots), np.stack(values) if values else empty))
+            for entities, slots, values in analyses
+        ]
+
+    def _spans(self, window: Window, one: EncoderInput, logits: NDArray[np.float32]) -> Iterator[Entity]:
+        log_probabilities = log_softmax(logits[[slot.position for slot in one.slots]])
+        for entity in read_spans(one.slots, log_probabilities, self.config.labels):
+            yield entity.shifted(window.offset)
+
+    def _windows(self, readings: Sequence[Reading]) -> list[Window]:
+        windows = []
+        for index, reading in enumerate(readings):
+            windows.extend(cut_windows(index, reading.source, reading.pivot, self.layout, self.config.window))
+        return windows
+
+    def _run(
+        self, windows: Sequence[Window], names: Sequence[str]
+    ) -> Iterator[tuple[Window, EncoderInput, tuple[NDArray[np.float32], ...]]]:
+        """Run windows in batches of about one length; the named outputs of each, in an order of their own."""
+        laid_out = [(window, self.layout.lay_out(window.source, window.pivot)) for window in windows]
+        for batch in _batches(laid_out):
+            arrays = make_batch([one for _, one in batch], self.table)
+            feed = {"embeddings": arrays.embeddings, "kinds": arrays.kinds, "mask": arrays.mask}
+            outputs = self._session.run(list(names), feed)
+            for row, (window, one) in enumerate(batch):
+                yield window, one, tuple(output[row] for output in outputs)
+
+
+def _batches(
+    laid_out: Iterable[tuple[Window, EncoderInput]],
+) -> Iterator[list[tuple[Window, EncoderInput]]]:
+    batch: list[tuple[Window, EncoderInput]] = []
+    for item in sorted(laid_out, key=lambda item: len(item[1])):
+        if batch and (len(batch) + 1) * len(item[1]) > BATCH_POSITIONS:
+            yield batch
+            batch = []
+        batch.append(item)
+    if batch:
+        yield batch

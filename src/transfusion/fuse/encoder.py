@@ -1,0 +1,49 @@
+"""Fusing with the encoder: the network reads the source beside the annotated pivot, or the source alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from transfusion.document import Document
+from transfusion.encoder.model import EncoderModel, Reading
+from transfusion.fuse.base import note_missing_translation
+
+
+class EncoderFuser:
+    """Labels the source given the pivot and its tags (paper, encoder-only TransFusion).
+
+    :param model: The encoder.
+    """
+
+    def __init__(self, model: EncoderModel) -> None:
+        self.model = model
+
+    def fuse(self, documents: Sequence[Document], /) -> list[Document]:
+        """Label each source beside its pivot; a document without one is labelled directly and says so."""
+        found = self.model.label([Reading(document.source, document.pivot) for document in documents])
+        return [
+            replace(
+                document if document.pivot is not None else note_missing_translation(document),
+                source=document.source.with_entities(entities),
+            )
+            for document, entities in zip(documents, found, strict=True)
+        ]
+
+
+class DirectLabeller:
+    """Labels the source alone, whatever translation there is: the zero-shot baseline.
+
+    :param model: The encoder.
+    """
+
+    def __init__(self, model: EncoderModel) -> None:
+        self.model = model
+
+    def fuse(self, documents: Sequence[Document], /) -> list[Document]:
+        """Label each source without looking at its pivot."""
+        found = self.model.label([Reading(document.source) for document in documents])
+        return [
+            replace(document, source=document.source.with_entities(entities))
+            for document, entities in zip(documents, found, strict=True)
+        ]

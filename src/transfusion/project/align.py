@@ -1,0 +1,172 @@
+"""Carrying spans from one text to its translation by word alignment.
+
+Two stretches of the two texts are aligned when each is the other's best match.  How well two stretches match is the
+cosine of what a multilingual encoder makes of them in a middle layer, plus, for names, how much their spelling has in
+common: names survive translation letter by letter more often than a small encoder has seen them.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from transfusion.document import AnnotatedText, Entity, Match
+from transfusion.encoder.layout import Slot
+from transfusion.encoder.model import Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class AlignmentSettings:
+    """What decides whether a span finds a home; chosen on the development sentences of MasakhaNER 2.0.
+
+    :param threshold: Least match, after centring, that counts as aligned.
+    :param spelling: Weight of spelling beside the cosine.
+    :param gap: Stretches without a match that a span may bridge.
+    """
+
+    threshold: float = 0.5
+    spelling: float = 1.2
+    gap: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Spans that were carried over.
+
+    :param entities: Spans in the target text; each score is the source span's times the strength of the alignment.
+    :param lost: Spans of the other text that found no home.
+    """
+
+    entities: tuple[Entity, ...]
+    lost: tuple[Entity, ...]
+
+
+def project(
+    annotated: AnnotatedText,
+    annotated_vectors: Vectors,
+    text: str,
+    text_vectors: Vectors,
+    settings: AlignmentSettings | None = None,
+) -> Projection:
+    """Carry the entities of one text to its translation.
+
+    :param annotated: The text whose entities are known, usually the pivot.
+    :param annotated_vectors: The encoder's view of it.
+    :param text: The text that the entities are carried to, usually the source.
+    :param text_vectors: The encoder's view of that.
+    :param settings: What counts as aligned.
+    """
+    settings = settings or AlignmentSettings()
+    if not annotated.entities or not text_vectors.slots:
+        return Projection((), annotated.entities)
+    names = [
+        index
+        for index, slot in enumerate(annotated_vectors.slots)
+        if any(e.start < slot.end and slot.start < e.end for e in annotated.entities)
+    ]
+    spelling = _spelling_similarity(annotated.text, annotated_vectors.slots, names, text, text_vectors.slots)
+    match = _cosines(annotated_vectors.values, text_vectors.values) + settings.spelling * spelling
+    mutual = _mutual_best(match) & (match >= settings.threshold)
+    mutual &= _both_words(annotated.text, annotated_vectors.slots, text, text_vectors.slots)
+    homes: list[tuple[Entity, list[int], float]] = []
+    lost = []
+    for entity in annotated.entities:
+        rows = [i for i in names if _overlaps(annotated_vectors.slots[i], entity)]
+        columns = sorted({int(column) for row in rows for column in np.flatnonzero(mutual[row])})
+        run = _strongest_run(columns, match[rows].max(axis=0) if rows else np.zeros(0), settings.gap)
+        if run:
+            strength = float(np.clip(match[np.ix_(rows, run)].max(axis=0).mean(), 0.0, 1.0))
+            spelt = bool(spelling[np.ix_(rows, run)].max() >= 0.8)
+            homes.append((_span(entity, run, text_vectors.slots, strength, "similar" if spelt else "aligned"), run, strength))
+        else:
+            lost.append(entity)
+    kept, crowded = _without_overlap(homes)
+    return Projection(kept, (*lost, *crowded))
+
+
+def _overlaps(slot: Slot, entity: Entity) -> bool:
+    return entity.start < slot.end and slot.start < entity.end
+
+
+def _cosines(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cosines of two sets of vectors, each centred: all vectors of one text share a large common part."""
+    left = left - left.mean(axis=0)
+    right = right - right.mean(axis=0)
+    left /= np.maximum(np.linalg.norm(left, axis=1, keepdims=True), 1e-6)
+    right /= np.maximum(np.linalg.norm(right, axis=1, keepdims=True), 1e-6)
+    return left @ right.T
+
+
+def _mutual_best(match: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return (match == match.max(axis=0, keepdims=True)) & (match == match.max(axis=1, keepdims=True))
+
+
+def _both_words(left: str, left_slots: Sequence[Slot], right: str, right_slots: Sequence[Slot]) -> NDArray[np.bool_]:
+    """A mark of punctuation is no home for a word."""
+    left_words = np.array([any(c.isalnum() for c in left[s.start : s.end]) for s in left_slots])
+    right_words = np.array([any(c.isalnum() for c in right[s.start : s.end]) for s in right_slots])
+    return left_words[:, None] & right_words[None, :]
+
+
+def _spelling_similarity(
+    left: str, left_slots: Sequence[Slot], names: Sequence[int], right: str, right_slots: Sequence[Slot]
+) -> NDArray[np.float32]:
+    """Dice coefficient of character bigrams, for the stretches that are part of a name."""
+    similarity = np.zeros((len(left_slots), len(right_slots)), np.float32)
+    right_bigrams = [_bigrams(right[slot.start : slot.end]) for slot in right_slots]
+    for row in names:
+        own = _bigrams(left[left_slots[row].start : left_slots[row].end])
+        if not own:
+            continue
+        for column, other in enumerate(right_bigrams):
+            shared = (own & other).total()
+            if shared:
+                similarity[row, column] = 2 * shared / (own.total() + other.total())
+    return np.where(similarity >= 0.5, similarity, 0.0).astype(np.float32)
+
+
+def _bigrams(word: str) -> Counter[str]:
+    letters = [c for c in unicodedata.normalize("NFKD", word.casefold()) if c.isalnum()]
+    padded = ["^", *letters, "$"]
+    return Counter(a + b for a, b in zip(padded, padded[1:], strict=False)) if letters else Counter()
+
+
+def _strongest_run(columns: Sequence[int], strength: NDArray[np.float32], gap: int) -> list[int]:
+    """Of the matched stretches, the neighbours that match best together, with the stretches between them."""
+    runs: list[list[int]] = []
+    for column in columns:
+        if runs and column - runs[-1][-1] <= gap + 1:
+            runs[-1].extend(range(runs[-1][-1] + 1, column + 1))
+        else:
+            runs.append([column])
+    return max(runs, key=lambda run: float(strength[run].sum()), default=[])
+
+
+def _span(entity: Entity, run: Sequence[int], slots: Sequence[Slot], strength: float, match: Match) -> Entity:
+    return replace(
+        entity,
+        start=slots[run[0]].start,
+        end=slots[run[-1]].end,
+        score=entity.score * min(1.0, 0.5 + strength / 2),
+        match=match,
+    )
+
+
+def _without_overlap(
+    homes: Sequence[tuple[Entity, list[int], float]],
+) -> tuple[tuple[Entity, ...], tuple[Entity, ...]]:
+    """Of two spans that want the same stretch, the better aligned one gets it."""
+    taken: set[int] = set()
+    kept, crowded = [], []
+    for entity, run, _ in sorted(homes, key=lambda home: -home[2]):
+        if taken.isdisjoint(run):
+            taken.update(run)
+            kept.append(entity)
+        else:
+            crowded.append(entity)
+    return tuple(sorted(kept, key=lambda e: e.start)), tuple(crowded)
