@@ -7,10 +7,12 @@ common: names survive translation letter by letter more often than a small encod
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,24 @@ from numpy.typing import NDArray
 from transfusion.document import AnnotatedText, Entity, Match
 from transfusion.encoder.layout import Slot
 from transfusion.encoder.model import Vectors
+
+
+_PLAIN_LETTERS = str.maketrans("ɔɛəŋɓɗƙʉɩʋɣɖƒɲʼ", "oeenbdkuivgdfn'")
+_SOUNDS = [
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        ("ou", "u"),
+        ("ph", "f"),
+        ("[ck]h", "k"),
+        ("c(?=[eiy])", "s"),
+        ("[cq]", "k"),
+        ("[yj]", "i"),
+        ("w", "u"),
+        ("l", "r"),
+        ("z", "s"),
+        (r"(.)\1+", r"\1"),
+    )
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,24 +136,42 @@ def _both_words(left: str, left_slots: Sequence[Slot], right: str, right_slots: 
 def _spelling_similarity(
     left: str, left_slots: Sequence[Slot], names: Sequence[int], right: str, right_slots: Sequence[Slot]
 ) -> NDArray[np.float32]:
-    """Dice coefficient of character bigrams, for the stretches that are part of a name."""
+    """How alike the stretches that are part of a name are spelt or sound: Dice coefficients of character bigrams."""
     similarity = np.zeros((len(left_slots), len(right_slots)), np.float32)
-    right_bigrams = [_bigrams(right[slot.start : slot.end]) for slot in right_slots]
+    others = [_bigrams(right[slot.start : slot.end]) for slot in right_slots]
     for row in names:
         own = _bigrams(left[left_slots[row].start : left_slots[row].end])
-        if not own:
-            continue
-        for column, other in enumerate(right_bigrams):
-            shared = (own & other).total()
-            if shared:
-                similarity[row, column] = 2 * shared / (own.total() + other.total())
+        for column, other in enumerate(others):
+            similarity[row, column] = max(_dice(own[0], other[0]), _dice(own[1], other[1]))
     return np.where(similarity >= 0.5, similarity, 0.0).astype(np.float32)
 
 
-def _bigrams(word: str) -> Counter[str]:
-    letters = [c for c in unicodedata.normalize("NFKD", word.casefold()) if c.isalnum()]
-    padded = ["^", *letters, "$"]
-    return Counter(a + b for a, b in zip(padded, padded[1:], strict=False)) if letters else Counter()
+def _dice(one: Counter[str], other: Counter[str]) -> float:
+    shared = (one & other).total()
+    return 2 * shared / (one.total() + other.total()) if shared else 0.0
+
+
+@lru_cache(maxsize=50_000)
+def _bigrams(word: str) -> tuple[Counter[str], Counter[str]]:
+    """Bigrams of a word as it is spelt, and roughly as it sounds."""
+    decomposed = unicodedata.normalize("NFKD", word.casefold().translate(_PLAIN_LETTERS))
+    letters = "".join(character for character in decomposed if character.isalnum())
+    return _count_bigrams(letters), _count_bigrams(_sound(letters))
+
+
+def _sound(letters: str) -> str:
+    """Letters that different orthographies use for one sound made the same, doubled ones single.
+
+    Names are respelt by ear: Cameroun is Kaməlûm in Ghomala', Budapest is Bidapɛsiti in Bambara.
+    """
+    for pattern, replacement in _SOUNDS:
+        letters = pattern.sub(replacement, letters)
+    return letters
+
+
+def _count_bigrams(letters: str) -> Counter[str]:
+    padded = f"^{letters}$"
+    return Counter(padded[index : index + 2] for index in range(len(padded) - 1)) if letters else Counter()
 
 
 def _strongest_run(columns: Sequence[int], strength: NDArray[np.float32], gap: int) -> list[int]:

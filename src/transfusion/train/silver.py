@@ -39,7 +39,7 @@ class SilverSettings:
     """
 
     fused: bool = False
-    carried_alone: float = 0.6
+    carried_alone: float = 0.7
     direct_doubt: float = 0.5
     longest: int = 600
     alignment: AlignmentSettings = AlignmentSettings()
@@ -156,7 +156,7 @@ def _settle_two(opinions: _Opinions, settings: SilverSettings) -> tuple[list[Ent
     agreed, doubted = [], []
     for entity in opinions.carried:
         rivals = [other for other in opinions.direct if _touch(entity, other)]
-        if any(_same(entity, other) for other in rivals) or (not rivals and entity.score >= settings.carried_alone):
+        if any(_same(entity, other) for other in rivals) or entity.score >= settings.carried_alone:
             agreed.append(entity)
         else:
             doubted.extend([entity, *rivals])
