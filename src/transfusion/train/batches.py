@@ -1,0 +1,118 @@
+"""From training data to batches: which inputs an epoch has, with which noise and labels, and in which order."""
+
+from __future__ import annotations
+
+import glob
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+
+from transfusion.corpora.columns import read_gold
+from transfusion.corpora.detokenise import detokenise
+from transfusion.document import AnnotatedText
+from transfusion.encoder.layout import EncoderInput, Layout, slot_labels
+from transfusion.errors import ConfigError
+from transfusion.train.config import Source, TrainingConfig
+from transfusion.train.examples import Example, read_examples
+from transfusion.train.network import IGNORED
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledInput:
+    """An input and the label of each of its positions."""
+
+    input: EncoderInput
+    labels: tuple[int, ...]
+
+
+def prepare(config: TrainingConfig, layout: Layout) -> list[LabelledInput]:
+    """All inputs of a training, every epoch with noise of its own, in no particular order.
+
+    :param config: The configuration.
+    :param layout: How texts are laid out.
+    """
+    random = Random(config.seed)
+    prepared = []
+    too_long = 0
+    for source in config.data:
+        examples = list(_read(source, random))
+        pivots = [example.document.pivot for example in examples if example.document.pivot is not None]
+        for _ in range(config.epochs):
+            for example in examples:
+                for pivot in _uses(example, source, pivots, config.labels, random):
+                    one = _lay_out(example, pivot, layout)
+                    if len(one.input) > config.longest:
+                        too_long += 1
+                    else:
+                        prepared.append(one)
+        log.info("%s: %d examples", source.path, len(examples))
+    if too_long:
+        log.warning("left out %d inputs of more than %d positions", too_long, config.longest)
+    if not prepared:
+        raise ConfigError("the configuration's data holds no example")
+    return prepared
+
+
+def _read(source: Source, random: Random) -> Iterator[Example]:
+    paths = [path for path in sorted(glob.glob(source.path)) if not Path(path).stem.endswith(source.skip or ("\0",))]
+    if not paths:
+        raise ConfigError(f"no file matches {source.path}")
+    for path in map(Path, paths):
+        if path.suffix == ".jsonl":
+            examples = list(read_examples(path))
+        else:
+            examples = [Example(document) for document in read_gold(path, language=source.language).documents]
+        if source.limit and len(examples) > source.limit:
+            examples = random.sample(examples, source.limit)
+        for example in examples:
+            if random.random() < source.natural:
+                example = replace(example, document=detokenise(example.document))
+            yield example
+
+
+def _uses(
+    example: Example, source: Source, pivots: Sequence[AnnotatedText], labels: Sequence[str], random: Random
+) -> Iterator[AnnotatedText | None]:
+    for _ in range(_times(source.direct, random)):
+        yield None
+    for _ in range(_times(source.fused, random)):
+        pivot = example.document.pivot or example.document.source
+        yield source.noise.corrupt(pivot, pivots, labels, random)
+
+
+def _times(rate: float, random: Random) -> int:
+    return int(rate) + (random.random() < rate - int(rate))
+
+
+def _lay_out(example: Example, pivot: AnnotatedText | None, layout: Layout) -> LabelledInput:
+    source = example.document.source
+    laid_out = layout.lay_out(source.text, pivot)
+    labels = [IGNORED] * len(laid_out)
+    gold = slot_labels(laid_out.slots, [e for e in source.entities if e.label in layout.labels], layout.labels)
+    for slot, label in zip(laid_out.slots, gold, strict=True):
+        if not any(start < slot.end and slot.start < end for start, end in example.unsure):
+            labels[slot.position] = label
+    return LabelledInput(laid_out, tuple(labels))
+
+
+def make_batches(inputs: Sequence[LabelledInput], positions: int, seed: int) -> list[list[LabelledInput]]:
+    """Group inputs of about one length, then put the groups in random order.
+
+    :param inputs: All inputs.
+    :param positions: Positions in one batch, padding included.
+    :param seed: Seed of the order.
+    """
+    random = Random(seed)
+    shuffled = random.sample(list(inputs), len(inputs))
+    shuffled.sort(key=lambda one: len(one.input))  # stable: inputs of one length stay in random order
+    batches: list[list[LabelledInput]] = [[]]
+    for one in shuffled:
+        if batches[-1] and (len(batches[-1]) + 1) * len(one.input) > positions:
+            batches.append([])
+        batches[-1].append(one)
+    random.shuffle(batches)
+    return batches

