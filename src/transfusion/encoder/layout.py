@@ -79,15 +79,18 @@ class Layout:
         """Positions that an annotated text takes as pivot, without the mark of its end."""
         return self.source_length(annotated.text) + 2 * len(annotated.entities)
 
-    def lay_out(self, source: str, pivot: AnnotatedText | None = None) -> EncoderInput:
+    def lay_out(
+        self, source: str, pivot: AnnotatedText | None = None, *, spaceless: bool = False
+    ) -> EncoderInput:
         """Lay out one text.
 
         :param source: The text that is to be labelled.
         :param pivot: Its translation with what was found there; none for labelling the text alone.
+        :param spaceless: Whether to label the source piece by piece, as if its script wrote no spaces.
         :raises SchemaError: If the pivot has a label that the network does not know.
         """
         ids, kinds, slots = [BOS], [SOURCE], []
-        for start, end, pieces in self._stretches(source):
+        for start, end, pieces in self._stretches(source, spaceless):
             slots.append(Slot(start, end, len(ids)))
             ids.extend(pieces)
         ids.append(EOS)
@@ -105,9 +108,9 @@ class Layout:
             kinds.append(PIVOT)
         return EncoderInput(tuple(ids), tuple(kinds), tuple(slots))
 
-    def _stretches(self, text: str) -> Iterator[tuple[int, int, list[int]]]:
+    def _stretches(self, text: str, spaceless: bool = False) -> Iterator[tuple[int, int, list[int]]]:
         """The stretches of a text that can have a label of their own: start, end, ids of their pieces."""
-        units = split_units(text)
+        units = split_units(text, spaceless=spaceless)
         for unit, pieces in zip(units, self.vocabulary.encode(text, units), strict=True):
             if not unit.divisible:
                 yield unit.start, unit.end, [piece.id for piece in pieces]

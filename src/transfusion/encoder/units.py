@@ -45,16 +45,18 @@ class Unit:
     divisible: bool
 
 
-def split_units(text: str) -> list[Unit]:
+def split_units(text: str, *, spaceless: bool = False) -> list[Unit]:
     """Cut a text into units; every character that is not white space is in exactly one of them.
 
     :param text: Any text.
+    :param spaceless: Whether to treat words of any script as those of scripts without spaces.
     :returns: Units in reading order.
     """
     units = []
     previous_end = -1
     for match in _UNIT.finditer(text):
         start, end = match.span()
-        units.append(Unit(start, end, start != previous_end, match["spaceless"] is not None))
+        divisible = match["spaceless"] is not None or (spaceless and text[start].isalnum())
+        units.append(Unit(start, end, start != previous_end, divisible))
         previous_end = end
     return units

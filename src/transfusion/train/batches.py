@@ -15,7 +15,7 @@ from transfusion.document import AnnotatedText
 from transfusion.encoder.layout import EncoderInput, Layout, slot_labels
 from transfusion.errors import ConfigError
 from transfusion.train.config import Source, TrainingConfig
-from transfusion.train.examples import Example, read_examples
+from transfusion.train.examples import Example, read_examples, without_spaces
 from transfusion.train.network import IGNORED
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def prepare(config: TrainingConfig, layout: Layout) -> list[LabelledInput]:
         for _ in range(config.epochs):
             for example in examples:
                 for pivot in _uses(example, source, pivots, config.labels, random):
-                    one = _lay_out(example, pivot, layout)
+                    one = _lay_out(example, pivot, layout, spaceless=random.random() < source.spaceless)
                     if len(one.input) > config.longest:
                         too_long += 1
                     else:
@@ -88,9 +88,11 @@ def _times(rate: float, random: Random) -> int:
     return int(rate) + (random.random() < rate - int(rate))
 
 
-def _lay_out(example: Example, pivot: AnnotatedText | None, layout: Layout) -> LabelledInput:
+def _lay_out(example: Example, pivot: AnnotatedText | None, layout: Layout, *, spaceless: bool) -> LabelledInput:
+    if spaceless:
+        example = without_spaces(example)
     source = example.document.source
-    laid_out = layout.lay_out(source.text, pivot)
+    laid_out = layout.lay_out(source.text, pivot, spaceless=spaceless)
     labels = [IGNORED] * len(laid_out)
     gold = slot_labels(laid_out.slots, [e for e in source.entities if e.label in layout.labels], layout.labels)
     for slot, label in zip(laid_out.slots, gold, strict=True):

@@ -39,6 +39,7 @@ class Source:
     :param direct: Times an example is used without its pivot in one epoch; a fraction is a probability.
     :param fused: Times it is used with its pivot. An example without a pivot is fused with itself.
     :param natural: Share of tokenised sentences that are turned into natural text.
+    :param spaceless: Share of inputs whose source is written without spaces and labelled piece by piece.
     :param limit: Use at most so many examples of each file, chosen by the seed; 0 for all.
     :param skip: Endings of file names that are left out, to hold languages out.
     :param noise: Mistakes made in pivots.
@@ -49,6 +50,7 @@ class Source:
     direct: float = 1.0
     fused: float = 0.0
     natural: float = 0.0
+    spaceless: float = 0.0
     limit: int = 0
     skip: tuple[str, ...] = ()
     noise: Noise = Noise()

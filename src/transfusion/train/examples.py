@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,20 @@ class Example:
     def from_dict(cls, record: dict[str, Any]) -> Example:
         """Read back what :meth:`to_dict` wrote."""
         return cls(Document.from_dict(record), tuple((start, end) for start, end in record.get("unsure", ())))
+
+
+def without_spaces(example: Example) -> Example:
+    """The example as a script without spaces would write its source.
+
+    No training text is in such a script; this is how the network learns that a name may begin in the middle of a run.
+    """
+    source = example.document.source
+    kept = [not character.isspace() for character in source.text]
+    moved = [0, *accumulate(kept)]
+    text = "".join(character for character in source.text if not character.isspace())
+    entities = tuple(replace(e, start=moved[e.start], end=moved[e.end]) for e in source.entities)
+    unsure = tuple((moved[start], moved[end]) for start, end in example.unsure)
+    return Example(replace(example.document, source=replace(source, text=text, entities=entities)), unsure)
 
 
 def write_examples(path: Path, examples: Iterable[Example]) -> int:
