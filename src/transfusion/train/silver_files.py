@@ -1,9 +1,9 @@
 """Making silver examples of all languages of MAFAND-MT, a file a language, as a configuration says::
 
-    model = "english"                # folder that a training wrote, or of a model
-    pairs = "data/mafand"            # MAFAND-MT
-    held_out = "data"                # whose dev and test sentences must not be trained on
-    output = "silver"
+    model = "$RUNS/english"          # folder that a training wrote
+    pairs = "$DATA/mafand"           # MAFAND-MT
+    held_out = "$DATA"               # whose dev and test sentences must not be trained on
+    output = "$RUNS/silver"
     limit = 2500                     # pairs a language; 0 for all
     fused = false                    # true from the second round on
 """
@@ -22,6 +22,7 @@ from transfusion.corpora.mafand import Pair, find_pair_files, read_pairs
 from transfusion.corpora.overlap import held_out_fingerprints
 from transfusion.encoder.model import EncoderModel
 from transfusion.errors import ConfigError
+from transfusion.train.config import resolve
 from transfusion.train.examples import write_examples
 from transfusion.train.silver import SilverCounts, SilverSettings, make_silver
 
@@ -61,7 +62,7 @@ def read_silver_config(path: Path) -> SilverConfig:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
         settings["skip"] = tuple(settings.get("skip", ()))
         for name in ("model", "pairs", "held_out", "output"):
-            settings[name] = path.parent / settings[name]
+            settings[name] = resolve(settings[name], path)
         return SilverConfig(**settings)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"{path}: not a configuration for silver examples ({error})") from error
