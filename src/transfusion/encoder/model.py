@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +22,8 @@ from transfusion.encoder.vocabulary import Vocabulary
 from transfusion.encoder.windows import Window, cut_windows
 from transfusion.errors import ModelError
 
-BATCH_POSITIONS = 2048
-"""Positions in one batch, padding included: enough to keep two cores busy, few enough to stay in their caches."""
+BATCH_POSITIONS = 1024
+"""Positions in one batch, padding included: enough to keep a core busy, few enough to stay in its cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,10 @@ class EncoderModel:
         self.config = config
         self.layout = Layout(vocabulary, config.labels)
         self.table = table
+        self._threads = threads or available_cores()
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+        # One thread a batch and several batches at once: matrices this small gain little from being shared out.
+        options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         # Batches differ in shape, and an arena that keeps the largest of each would grow with the length of the run.
@@ -151,12 +155,24 @@ class EncoderModel:
     ) -> Iterator[tuple[Window, EncoderInput, tuple[NDArray[np.float32], ...]]]:
         """Run windows in batches of about one length; the named outputs of each, in an order of their own."""
         laid_out = [(window, self.layout.lay_out(window.source, window.pivot)) for window in windows]
-        for batch in _batches(laid_out):
+
+        def run(batch: Sequence[tuple[Window, EncoderInput]]) -> list[NDArray[np.float32]]:
             arrays = make_batch([one for _, one in batch], self.table)
             feed = {"embeddings": arrays.embeddings, "kinds": arrays.kinds, "mask": arrays.mask}
-            outputs = self._session.run(list(names), feed)
-            for row, (window, one) in enumerate(batch):
-                yield window, one, tuple(output[row] for output in outputs)
+            return list(self._session.run(list(names), feed))
+
+        batches = _batches(laid_out)
+        with ThreadPoolExecutor(self._threads) as pool:
+            # A few at a time, so that the outputs of a very long text need not all be held at once.
+            while group := list(islice(batches, 4 * self._threads)):
+                for batch, outputs in zip(group, pool.map(run, group), strict=True):
+                    for row, (window, one) in enumerate(batch):
+                        yield window, one, tuple(output[row] for output in outputs)
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _batches(
