@@ -25,6 +25,9 @@ from transfusion.errors import ModelError
 BATCH_POSITIONS = 1024
 """Positions in one batch, padding included: enough to keep a core busy, few enough to stay in its cache."""
 
+_SLOWER = ["SkipLayerNormFusion"]
+"""Optimisations that make it slower: the fused kernel is not vectorised on CPUs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -86,7 +89,9 @@ class EncoderModel:
         # Batches differ in shape, and an arena that keeps the largest of each would grow with the length of the run.
         options.enable_mem_pattern = False
         try:
-            self._session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                network, options, providers=["CPUExecutionProvider"], disabled_optimizers=_SLOWER
+            )
         except Exception as error:  # the runtime raises its own, undocumented classes
             raise ModelError(f"the network of {config.name!r} cannot be loaded ({error})") from error
 
