@@ -1,0 +1,76 @@
+# `make demo` and `make test` each set up what they need and run; a second call finds it set up.
+#
+#   PYTHON=…     the Python to use; otherwise the first of python3, python3.13, python3.12, python3.11 that will do
+#   CONFIG=…     training configuration of `make train`
+#   DATA=…       folder of the public data sets that `make bench` reads
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+DEMO_ENV := .venv
+TEST_ENV := .venv-test
+DATA ?= ../shared/data
+MODEL ?= mini
+PIP := -m pip --disable-pip-version-check --quiet
+TEST_BIN := $(TEST_ENV)/bin
+
+.PHONY: help demo test lint types layers docstrings dependencies tests docs train bench clean
+
+help: ## What there is to make
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: $(DEMO_ENV)/.core ## Extract from the example texts: a table here, and demo/index.html
+	@$(DEMO_ENV)/bin/python examples/demo.py
+
+test: lint types layers docstrings dependencies tests ## Everything that CI checks
+
+lint: $(TEST_ENV)/.all ## Style, and common mistakes
+	$(TEST_BIN)/ruff check
+	$(TEST_BIN)/ruff format --check
+
+types: $(TEST_ENV)/.all
+	$(TEST_BIN)/mypy
+
+layers: $(TEST_ENV)/.all
+	$(TEST_BIN)/lint-imports
+
+docstrings: $(TEST_ENV)/.all
+	$(TEST_BIN)/pydoclint --quiet src benchmarks examples docs
+
+dependencies: $(TEST_ENV)/.all
+	$(TEST_BIN)/deptry src
+
+tests: $(TEST_ENV)/.all ## The tests alone
+	$(TEST_BIN)/pytest -n auto
+
+docs: $(TEST_ENV)/.all ## Write docs/cli.md anew from the commands' own help
+	$(TEST_BIN)/python docs/write_cli.py
+
+train: $(TEST_ENV)/.all ## Train an encoder: make train CONFIG=my.toml
+	@test -n "$(CONFIG)" || { echo "say what to train: make train CONFIG=my.toml (docs/training.md)" >&2; exit 2; }
+	$(TEST_BIN)/transfusion train encoder $(CONFIG)
+
+bench: $(TEST_ENV)/.all ## Start-up time and memory of MODEL, with the data in DATA
+	$(TEST_BIN)/python benchmarks/startup.py --model $(MODEL)
+	$(TEST_BIN)/python benchmarks/memory.py --model $(MODEL)
+	$(TEST_BIN)/python benchmarks/natural.py --model $(MODEL) --data $(DATA)
+
+clean: ## Remove what the other targets made
+	rm -rf $(DEMO_ENV) $(TEST_ENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests benchmarks examples docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(DEMO_ENV)/.core: pyproject.toml
+	@echo "Setting up $(DEMO_ENV)"
+	@bash scripts/new-venv $(DEMO_ENV) "$(PYTHON)"
+	@$(DEMO_ENV)/bin/python $(PIP) install --editable .
+	@touch $@
+
+# The two dependency sets are resolved together, or the second could undo the first's choice of versions.
+$(TEST_ENV)/.all: pyproject.toml
+	@echo "Setting up $(TEST_ENV): this takes a few minutes the first time"
+	@bash scripts/new-venv $(TEST_ENV) "$(PYTHON)"
+	@$(TEST_ENV)/bin/python $(PIP) install --upgrade 'pip>=25.1'
+	@$(TEST_ENV)/bin/python $(PIP) install --editable '.[train]' --group dev
+	@touch $@
