@@ -21,7 +21,6 @@ from transfusion.document import AnnotatedText, Entity, Match
 from transfusion.encoder.layout import Slot
 from transfusion.encoder.model import Vectors
 
-
 _PLAIN_LETTERS = str.maketrans("ɔɛəŋɓɗƙʉɩʋɣɖƒɲʼ", "oeenbdkuivgdfn'")
 _SOUNDS = [
     (re.compile(pattern), replacement)
@@ -58,12 +57,17 @@ class AlignmentSettings:
 class Projection:
     """Spans that were carried over.
 
-    :param entities: Spans in the target text; each score is the source span's times the strength of the alignment.
-    :param lost: Spans of the other text that found no home.
+    :param carried: Each span of the annotated text that found a home, with that home; in the order of the homes. The score of a home is its span's times the strength of the alignment.
+    :param lost: Spans of the annotated text that found no home.
     """
 
-    entities: tuple[Entity, ...]
+    carried: tuple[tuple[Entity, Entity], ...]
     lost: tuple[Entity, ...]
+
+    @property
+    def entities(self) -> tuple[Entity, ...]:
+        """The homes alone: entities of the other text."""
+        return tuple(home for _, home in self.carried)
 
 
 def project(
@@ -93,20 +97,31 @@ def project(
     match = _cosines(annotated_vectors.values, text_vectors.values) + settings.spelling * spelling
     mutual = _mutual_best(match) & (match >= settings.threshold)
     mutual &= _both_words(annotated.text, annotated_vectors.slots, text, text_vectors.slots)
-    homes: list[tuple[Entity, list[int], float]] = []
+    homes = []
     lost = []
     for entity in annotated.entities:
         rows = [i for i in names if _overlaps(annotated_vectors.slots[i], entity)]
         columns = sorted({int(column) for row in rows for column in np.flatnonzero(mutual[row])})
         run = _strongest_run(columns, match[rows].max(axis=0) if rows else np.zeros(0), settings.gap)
-        if run:
-            strength = float(np.clip(match[np.ix_(rows, run)].max(axis=0).mean(), 0.0, 1.0))
-            spelt = bool(spelling[np.ix_(rows, run)].max() >= 0.8)
-            homes.append((_span(entity, run, text_vectors.slots, strength, "similar" if spelt else "aligned"), run, strength))
-        else:
+        if not run:
             lost.append(entity)
+            continue
+        strength = float(np.clip(match[np.ix_(rows, run)].max(axis=0).mean(), 0.0, 1.0))
+        spelt: Match = "similar" if spelling[np.ix_(rows, run)].max() >= 0.8 else "aligned"
+        homes.append(_Home(entity, _span(entity, run, text_vectors.slots, strength, spelt), run, strength))
     kept, crowded = _without_overlap(homes)
-    return Projection(kept, (*lost, *crowded))
+    carried = tuple((home.entity, home.span) for home in sorted(kept, key=lambda home: home.span.start))
+    return Projection(carried, (*lost, *(home.entity for home in crowded)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Home:
+    """Where a span could go: the span there, the stretches it takes, and how well they match."""
+
+    entity: Entity
+    span: Entity
+    run: Sequence[int]
+    strength: float
 
 
 def _overlaps(slot: Slot, entity: Entity) -> bool:
@@ -195,16 +210,14 @@ def _span(entity: Entity, run: Sequence[int], slots: Sequence[Slot], strength: f
     )
 
 
-def _without_overlap(
-    homes: Sequence[tuple[Entity, list[int], float]],
-) -> tuple[tuple[Entity, ...], tuple[Entity, ...]]:
+def _without_overlap(homes: Sequence[_Home]) -> tuple[list[_Home], list[_Home]]:
     """Of two spans that want the same stretch, the better aligned one gets it."""
     taken: set[int] = set()
     kept, crowded = [], []
-    for entity, run, _ in sorted(homes, key=lambda home: -home[2]):
-        if taken.isdisjoint(run):
-            taken.update(run)
-            kept.append(entity)
+    for home in sorted(homes, key=lambda home: -home.strength):
+        if taken.isdisjoint(home.run):
+            taken.update(home.run)
+            kept.append(home)
         else:
-            crowded.append(entity)
-    return tuple(sorted(kept, key=lambda e: e.start)), tuple(crowded)
+            crowded.append(home)
+    return kept, crowded

@@ -1,8 +1,8 @@
 """Breaking the pivot on purpose, so that the network learns when not to believe it.
 
 Silver labels are made from the very tags that the network reads beside the text; a network that only ever sees the two
-agree learns to copy.  At inference the tags are a model's, with a model's mistakes: spans overlooked, of the wrong type,
-with a word too many or too few, or not there at all; and a translation can be of another sentence altogether.
+agree learns to copy.  At inference the tags are a model's, with a model's mistakes: spans overlooked, of the wrong
+type, with a word too many or too few, or not there at all; and a translation can be of another sentence altogether.
 """
 
 from __future__ import annotations

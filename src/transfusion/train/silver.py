@@ -45,6 +45,18 @@ class SilverSettings:
     alignment: AlignmentSettings = AlignmentSettings()
 
 
+@dataclass(frozen=True, slots=True)
+class SilverPair:
+    """What can be learnt from one pair.
+
+    :param pair: The source with its silver labels, beside the pivot as it was annotated.
+    :param pivot: The pivot by itself: spans that the source bears out are its labels, the others are unsure.
+    """
+
+    pair: Example
+    pivot: Example
+
+
 @dataclass
 class SilverCounts:
     """What became of the pairs."""
@@ -57,6 +69,15 @@ class SilverCounts:
     spans: int = 0
     unsure: int = 0
 
+    def add(self, silver: SilverPair | None) -> None:
+        """Count what a pair gave."""
+        if silver is None:
+            self.lost_span += 1
+            return
+        self.kept += 1
+        self.spans += len(silver.pair.document.source.entities)
+        self.unsure += len(silver.pair.unsure)
+
     def __str__(self) -> str:
         return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in vars(self).items())
 
@@ -67,7 +88,7 @@ def make_silver(
     held_out: Collection[str],
     settings: SilverSettings,
     counts: SilverCounts,
-) -> Iterator[Example]:
+) -> Iterator[SilverPair]:
     """Label parallel text.
 
     :param model: The model whose opinions are asked.
@@ -75,20 +96,15 @@ def make_silver(
     :param held_out: Fingerprints of sentences that must not be trained on, on either side.
     :param settings: Whose word is taken.
     :param counts: Is added to as the pairs go through.
-    :returns: Examples in the order of the pairs; pairs that are held out, too long, or in which a span of the pivot
-        found no home are missing.
+    :returns: Silver pairs in the order of the documents, see :func:`settle`; those held out or too long are missing.
     """
     usable = _usable(documents, held_out, settings, counts)
     while chunk := list(islice(usable, CHUNK)):
-        for document, opinions in zip(chunk, _opinions(model, chunk, settings), strict=True):
-            example = _settle(document, opinions, settings)
-            if example is None:
-                counts.lost_span += 1
-                continue
-            counts.kept += 1
-            counts.spans += len(example.document.source.entities)
-            counts.unsure += len(example.unsure)
-            yield example
+        for document, opinions in zip(chunk, ask(model, chunk, settings), strict=True):
+            silver = settle(document, opinions, settings)
+            counts.add(silver)
+            if silver is not None:
+                yield silver
 
 
 def _usable(
@@ -107,17 +123,25 @@ def _usable(
 
 
 @dataclass(frozen=True, slots=True)
-class _Opinions:
-    """What the readings of one pair found in the source, and in the pivot."""
+class Opinions:
+    """What the readings of one pair found.
+
+    :param pivot: Spans of the pivot, read alone.
+    :param carried: The pivot's spans that found a home in the source, with that home.
+    :param lost: The pivot's spans that found none.
+    :param direct: Spans of the source, read alone.
+    :param fused: Spans of the source, read beside the tagged pivot; ``None`` if the model cannot do that yet.
+    """
 
     pivot: tuple[Entity, ...]
-    carried: tuple[Entity, ...]
+    carried: tuple[tuple[Entity, Entity], ...]
     lost: tuple[Entity, ...]
     direct: tuple[Entity, ...]
-    fused: tuple[Entity, ...] | None
+    fused: tuple[Entity, ...] | None = None
 
 
-def _opinions(model: EncoderModel, chunk: Sequence[Document], settings: SilverSettings) -> Iterator[_Opinions]:
+def ask(model: EncoderModel, chunk: Sequence[Document], settings: SilverSettings) -> Iterator[Opinions]:
+    """The opinions on each of some pairs, all of which have a pivot."""
     sources = [document.source for document in chunk]
     pivots = [document.pivot for document in chunk if document.pivot is not None]
     analyses: list[Analysis] = model.analyse([*sources, *pivots])
@@ -127,41 +151,52 @@ def _opinions(model: EncoderModel, chunk: Sequence[Document], settings: SilverSe
     if settings.fused:
         fused = model.label([Reading(source, pivot) for source, pivot in zip(sources, tagged, strict=True)])
     for source, pivot, own, other, both in zip(sources, tagged, by_source, by_pivot, fused, strict=True):
-        carried = project(pivot, other.vectors, source.text, own.vectors, settings.alignment)
-        yield _Opinions(pivot.entities, carried.entities, carried.lost, own.entities, both)
+        projection = project(pivot, other.vectors, source.text, own.vectors, settings.alignment)
+        yield Opinions(pivot.entities, projection.carried, projection.lost, own.entities, both)
 
 
-def _settle(document: Document, opinions: _Opinions, settings: SilverSettings) -> Example | None:
-    """Take what is agreed on, doubt the rest; nothing at all if a span of the pivot has no home in the source."""
-    if opinions.fused is None:
-        if opinions.lost:
-            return None
-        agreed, doubted = _settle_two(opinions, settings)
-    else:
-        agreed, doubted = _settle_three(opinions.carried, opinions.direct, opinions.fused, settings)
-    entities = without_overlap([replace(entity, match="exact") for entity in agreed])
+def settle(document: Document, opinions: Opinions, settings: SilverSettings) -> SilverPair | None:
+    """Take what is agreed on and doubt the rest.
+
+    :param document: A pair.
+    :param opinions: What the readings found in it.
+    :param settings: Whose word is taken.
+    :returns: What can be learnt; nothing if there was no third opinion and a span of the pivot has no home in the source.
+    """
     pivot = document.pivot
-    assert pivot is not None  # `_usable` lets pairs alone through
-    return Example(
-        replace(
-            document,
-            source=document.source.with_entities(entities),
-            pivot=pivot.with_entities(opinions.pivot),
-        ),
-        tuple(sorted({(entity.start, entity.end) for entity in doubted})),
-    )
+    if pivot is None or (opinions.fused is None and opinions.lost):
+        return None
+    homes = [home for _, home in opinions.carried]
+    if opinions.fused is None:
+        agreed, doubted = _settle_two(homes, opinions.direct, settings)
+    else:
+        agreed, doubted = _settle_three(homes, opinions.direct, opinions.fused, settings)
+    entities = without_overlap([replace(entity, match="exact") for entity in agreed])
+    source = document.source.with_entities(entities)
+    pair = replace(document, source=source, pivot=pivot.with_entities(opinions.pivot))
+    supported = [entity for entity, home in opinions.carried if any(_same(home, other) for other in entities)]
+    others = [entity for entity in opinions.pivot if entity not in supported]
+    alone = Document(f"{document.id}-pivot", pivot.with_entities(tuple(supported)))
+    return SilverPair(Example(pair, _stretches(doubted)), Example(alone, _stretches(others)))
 
 
-def _settle_two(opinions: _Opinions, settings: SilverSettings) -> tuple[list[Entity], list[Entity]]:
+def _stretches(entities: Sequence[Entity]) -> tuple[tuple[int, int], ...]:
+    return tuple(sorted({(entity.start, entity.end) for entity in entities}))
+
+
+def _settle_two(
+    carried: Sequence[Entity], direct: Sequence[Entity], settings: SilverSettings
+) -> tuple[list[Entity], list[Entity]]:
+    """A carried span stands if it is sure of itself or the direct reading found it too."""
     agreed, doubted = [], []
-    for entity in opinions.carried:
-        rivals = [other for other in opinions.direct if _touch(entity, other)]
+    for entity in carried:
+        rivals = [other for other in direct if _touch(entity, other)]
         if any(_same(entity, other) for other in rivals) or entity.score >= settings.carried_alone:
             agreed.append(entity)
         else:
             doubted.extend([entity, *rivals])
-    for entity in opinions.direct:
-        if not any(_touch(entity, other) for other in opinions.carried) and entity.score >= settings.direct_doubt:
+    for entity in direct:
+        if not any(_touch(entity, other) for other in carried) and entity.score >= settings.direct_doubt:
             doubted.append(entity)
     return agreed, doubted
 
@@ -169,19 +204,20 @@ def _settle_two(opinions: _Opinions, settings: SilverSettings) -> tuple[list[Ent
 def _settle_three(
     carried: Sequence[Entity], direct: Sequence[Entity], fused: Sequence[Entity], settings: SilverSettings
 ) -> tuple[list[Entity], list[Entity]]:
-    votes = Counter((e.start, e.end, e.label) for opinion in (carried, direct, fused) for e in opinion)
-    agreed = [e for e in fused if votes[e.start, e.end, e.label] >= 2]
-    known = {(e.start, e.end, e.label) for e in agreed}
-    for entity in carried:
-        if votes[entity.start, entity.end, entity.label] >= 2 and (entity.start, entity.end, entity.label) not in known:
-            agreed.append(entity)
+    """A span stands if two readings of three found it."""
+    found = [*fused, *direct, *carried]
+    votes = Counter(_key(entity) for entity in found)
+    agreed = list({_key(e): e for e in reversed(found) if votes[_key(e)] >= 2}.values())
     doubted = [
         entity
-        for opinion in (carried, direct, fused)
-        for entity in opinion
+        for entity in found
         if not any(_touch(entity, other) for other in agreed) and entity.score >= settings.direct_doubt
     ]
     return agreed, doubted
+
+
+def _key(entity: Entity) -> tuple[int, int, str]:
+    return entity.start, entity.end, entity.label
 
 
 def _touch(one: Entity, other: Entity) -> bool:
@@ -189,4 +225,4 @@ def _touch(one: Entity, other: Entity) -> bool:
 
 
 def _same(one: Entity, other: Entity) -> bool:
-    return (one.start, one.end, one.label) == (other.start, other.end, other.label)
+    return _key(one) == _key(other)

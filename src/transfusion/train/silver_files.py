@@ -36,7 +36,8 @@ class SilverConfig:
     :param model: Folder of the model whose opinions are asked.
     :param pairs: Folder of MAFAND-MT.
     :param held_out: Folder of the corpora whose dev and test sentences are left out.
-    :param output: Folder that gets ``<language>.jsonl`` for each language.
+    :param output: Folder that gets ``<language>.jsonl`` for each language, the pairs, and ``pivots/<language>.jsonl``,
+        their pivots by themselves.
     :param limit: Pairs a language, chosen by the seed; 0 for all.
     :param skip: Languages that are held out altogether.
     :param fused: Whether the model has learnt to read pivots.
@@ -88,8 +89,10 @@ def make_silver_files(config: SilverConfig) -> dict[str, SilverCounts]:
             continue
         documents = [pair.to_document() for pair in _choose(read_pairs(path).pairs, config)]
         counts = SilverCounts()
+        silver = list(make_silver(model, documents, held_out, settings, counts))
+        write_examples(config.output / "pivots" / target.name, (one.pivot for one in silver))
         partial = target.with_suffix(".partial")
-        write_examples(partial, make_silver(model, documents, held_out, settings, counts))
+        write_examples(partial, (one.pair for one in silver))
         partial.rename(target)
         log.info("%s: %s", target, counts)
         made[_language(path)] = counts
