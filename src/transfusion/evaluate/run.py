@@ -1,0 +1,118 @@
+"""Scoring a system on a gold file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from transfusion import __version__
+from transfusion.corpora.columns import read_gold
+from transfusion.corpora.detokenise import detokenise
+from transfusion.document import Document
+from transfusion.errors import FormatError, InputError
+from transfusion.evaluate.score import Scores, score
+from transfusion.evaluate.signature import Signature, name_and_hash
+from transfusion.language import get_language
+from transfusion.pipeline import Pipeline
+from transfusion.translate.parallel import ParallelTranslations
+
+
+@dataclass(frozen=True, slots=True)
+class GoldSet:
+    """A gold file and what goes with it.
+
+    :param gold: The file, in any of the gold formats.
+    :param language: ISO 639-3 code of its language.
+    :param translations: A file of translations, a line for each sentence; none if there are none.
+    :param labels: Labels that are scored; others count as outside.
+    :param translated_only: Whether sentences without a translation are left out.
+    :param natural: Whether tokenised sentences are turned into natural text first.
+    """
+
+    gold: Path
+    language: str
+    labels: tuple[str, ...]
+    translations: Path | None = None
+    translated_only: bool = False
+    natural: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GoldDocuments:
+    """The sentences of a gold set, with their gold entities and their translations.
+
+    :param documents: The sentences.
+    :param problems: Lines of the gold file that could not be read.
+    """
+
+    documents: tuple[Document, ...]
+    problems: tuple[FormatError, ...]
+
+
+def load_gold(gold: GoldSet) -> GoldDocuments:
+    """Read a gold set.
+
+    :raises InputError: If a file is missing or nothing is left to score.
+    :raises FormatError: If a file is in none of the formats.
+    :raises TranslationError: If there are more or fewer translations than sentences.
+    """
+    try:
+        file = read_gold(gold.gold, language=get_language(gold.language).iso639_3, labels=gold.labels)
+    except OSError as error:
+        raise InputError(f"{gold.gold}: cannot be read ({error.strerror})") from error
+    documents: Sequence[Document] = file.documents
+    if gold.translations is not None:
+        translations = ParallelTranslations(gold.translations)
+        translations.check_count(len(documents))
+        documents = list(translations(documents))
+    if gold.translated_only:
+        documents = [document for document in documents if document.pivot is not None]
+    if gold.natural:
+        documents = [detokenise(document) for document in documents]
+    if not documents:
+        raise InputError(f"{gold.gold}: no sentence to score")
+    return GoldDocuments(tuple(documents), file.problems)
+
+
+def run_system(
+    pipeline: Pipeline, gold: GoldDocuments, labels: Collection[str], on_document: Callable[[], None] | None = None
+) -> Scores:
+    """Run a system on the sentences of a gold set and score what it finds.
+
+    :param pipeline: The system.
+    :param gold: The sentences; the system does not get to see their entities.
+    :param labels: Labels that are scored.
+    :param on_document: Called after each sentence.
+    """
+    blank = (replace(d, source=d.source.with_entities(())) for d in gold.documents)
+    predicted = []
+    for document in pipeline.stream(blank, batch_size=256):
+        predicted.append([entity for entity in document.source.entities if entity.label in labels])
+        if on_document is not None:
+            on_document()
+    return score([document.source.entities for document in gold.documents], predicted, labels=labels)
+
+
+def sign(gold: GoldSet, documents: int, *, system: str, model_name: str, model_folder: Path) -> Signature:
+    """The signature of a score.
+
+    :param gold: What was scored on.
+    :param documents: How many sentences were scored.
+    :param system: The system.
+    :param model_name: Name of its model.
+    :param model_folder: Folder of its model.
+    """
+    variant = "".join(
+        f"+{name}" for name, on in (("translated", gold.translated_only), ("natural", gold.natural)) if on
+    )
+    return Signature(
+        labels=gold.labels,
+        language=get_language(gold.language).iso639_3,
+        system=system,
+        model=name_and_hash(model_folder, name=model_name),
+        gold=name_and_hash(gold.gold) + variant,
+        documents=documents,
+        version=__version__,
+        translations=None if gold.translations is None else name_and_hash(gold.translations),
+    )
