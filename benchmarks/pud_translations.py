@@ -1,4 +1,6 @@
-"""Write the English PUD sentences as translations of those of another language, matched by ``sent_id``.
+"""Write the English PUD sentences as translations of those of another language.
+
+They are matched by ``sent_id``, and by their order in the file where that gives ids of its own (Chinese).
 
     python benchmarks/pud_translations.py DATA/uner OUTPUT
 """
@@ -22,14 +24,13 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     english = read_gold(arguments.uner / "en_pud-ud-test.iob2", language="eng")
-    texts = {document.id: document.source.text for document in english.documents}
+    by_id = {document.id: document.source.text for document in english.documents}
     for language in LANGUAGES:
         gold = read_gold(arguments.uner / f"{language}_pud-ud-test.iob2", language=language)
         with (arguments.output / f"{language}.translations.jsonl").open("w", encoding="utf-8") as file:
-            for document in gold.documents:
-                text = texts.get(document.id)
-                record = None if text is None else {"text": text, "language": "eng"}
-                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            for document, counterpart in zip(gold.documents, english.documents, strict=True):
+                text = by_id.get(document.id, counterpart.source.text)
+                file.write(json.dumps({"text": text, "language": "eng"}, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":
