@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +15,8 @@ from transfusion.encoder.layout import Slot
 def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Log probabilities over the last axis."""
     shifted = logits - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    result: NDArray[np.float32] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return result
 
 
 def best_sequence(log_probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -67,6 +69,6 @@ def read_spans(
             continue
         while index < len(sequence) and sequence[index] == label + 1:
             index += 1
-        score = float(np.exp(chosen[begin:index].mean()))
+        score = math.exp(chosen[begin:index].mean())
         entities.append(Entity(slots[begin].start, slots[index - 1].end, labels[(label - 1) // 2], min(score, 1.0)))
     return tuple(entities)

@@ -27,6 +27,8 @@ from transfusion.errors import ModelError
 
 CONFIG, NETWORK, PIECES, CARD = "config.json", "network.onnx", "pieces.safetensors", "README.md"
 FORMAT = 1
+SHORTEST_WINDOW = 32
+"""Positions below which source and pivot no longer find room beside one another."""
 BUILT_IN = Path(__file__).parent.parent / "models"
 
 
@@ -76,15 +78,19 @@ def find_model(model: str | Path) -> Path:
     :param model: The name of a model that ships with the package, or a folder.
     :raises ModelError: If there is neither.
     """
+    built_in = {path.parent.name: path.parent for path in BUILT_IN.glob(f"*/{CONFIG}")}
+    if str(model) in built_in:
+        return built_in[str(model)]
     folder = Path(model)
-    if (BUILT_IN / str(model) / CONFIG).is_file() and len(folder.parts) == 1:
-        return BUILT_IN / str(model)
-    if not folder.is_dir():
-        known = ", ".join(info.name for info in available_models()) or "none"
-        raise ModelError(f"no model {str(model)!r}: neither a folder nor a model of this package ({known})")
-    if not (folder / CONFIG).is_file():
-        raise ModelError(f"{folder}: not a model folder, it has no {CONFIG}")
-    return folder
+    try:
+        if str(model) and folder.is_dir():
+            if not (folder / CONFIG).is_file():
+                raise ModelError(f"{folder}: not a model folder, it has no {CONFIG}")
+            return folder
+    except OSError as error:
+        raise ModelError(f"no model {str(model)!r}: {error.strerror}") from error
+    known = ", ".join(sorted(built_in)) or "none"
+    raise ModelError(f"no model {str(model)!r}: neither a folder nor a model of this package ({known})")
 
 
 def available_models() -> list[ModelInfo]:
@@ -108,10 +114,19 @@ def read_config(folder: Path) -> EncoderConfig:
         if version != FORMAT:
             raise ModelError(f"{path}: format {version}, and this version of transfusion reads format {FORMAT}")
         known = {field.name for field in fields(EncoderConfig)}
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if k in known}
-        return EncoderConfig(**values)
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if k in known}
+        config = EncoderConfig(**values)
+        _check_types(config.labels, config.window)
+        return config
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: not the settings of an encoder ({error})") from error
+
+
+def _check_types(labels: Any, window: Any) -> None:
+    if not isinstance(labels, tuple) or not labels or not all(isinstance(label, str) for label in labels):
+        raise ValueError(f"labels must be a list of names, not {labels!r}")
+    if not isinstance(window, int) or window < SHORTEST_WINDOW:
+        raise ValueError(f"window must be a number of at least {SHORTEST_WINDOW}, not {window!r}")
 
 
 def write_config(folder: Path, config: EncoderConfig) -> None:
@@ -144,9 +159,13 @@ def read_pieces(folder: Path) -> tuple[Vocabulary, EmbeddingTable]:
     try:
         with safe_open(path, framework="numpy") as file:
             arrays = {name: file.get_tensor(name) for name in ("pieces", "scores", "normalisation")}
-        return Vocabulary.from_arrays(arrays), EmbeddingTable(_map_tensor(path, "embeddings"))
+        vocabulary, table = Vocabulary.from_arrays(arrays), EmbeddingTable(_map_tensor(path, "embeddings"))
+        if not len(vocabulary) == len(vocabulary.scores) <= len(table):
+            counts = f"{len(vocabulary)} pieces, {len(vocabulary.scores)} scores, {len(table)} embeddings"
+            raise ValueError(f"{counts} do not belong together")
     except (OSError, SafetensorError, ValueError, KeyError) as error:
         raise ModelError(f"{path}: missing or damaged ({error})") from error
+    return vocabulary, table
 
 
 def write_pieces(folder: Path, vocabulary: Vocabulary, table: EmbeddingTable) -> None:

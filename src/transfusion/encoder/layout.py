@@ -1,9 +1,9 @@
 """How texts are laid out for the network.
 
-A text alone is read as ``<s> source </s>``; with a translation as ``<s> source </s> pivot </s>``, where the spans found in
-the pivot stand between tags of their label, ``<PER> … </PER>``.  A tag is one position with an embedding of its own, not
-a string that the vocabulary would cut up.  Labels stand on the source alone: on the first piece of every unit (paper,
-section on encoder-only TransFusion).
+A text alone is read as ``<s> source </s>``; with a translation as ``<s> source </s> pivot </s>``, where the spans found
+in the pivot stand between tags of their label, ``<PER> … </PER>``.  A tag is one position with an embedding of its own,
+not a string that the vocabulary would cut up.  Labels stand on the source alone: on the first piece of every unit
+(paper, section on encoder-only TransFusion).
 """
 
 from __future__ import annotations
@@ -77,11 +77,9 @@ class Layout:
 
     def pivot_length(self, annotated: AnnotatedText) -> int:
         """Positions that an annotated text takes as pivot, without the mark of its end."""
-        return self.source_length(annotated.text) + 2 * len(annotated.entities)
+        return self.source_length(annotated.text) + 2 * len(_visible(annotated))
 
-    def lay_out(
-        self, source: str, pivot: AnnotatedText | None = None, *, spaceless: bool = False
-    ) -> EncoderInput:
+    def lay_out(self, source: str, pivot: AnnotatedText | None = None, *, spaceless: bool = False) -> EncoderInput:
         """Lay out one text.
 
         :param source: The text that is to be labelled.
@@ -96,7 +94,7 @@ class Layout:
         ids.append(EOS)
         kinds.extend([SOURCE] * (len(ids) - 1))
         if pivot is not None:
-            opening, closing = self._tags(pivot.entities)
+            opening, closing = self._tags(_visible(pivot))
             for start, end, pieces in self._stretches(pivot.text):
                 # A span that begins or ends inside a stretch takes in the whole of it.
                 self._emit(closing, start, ids, kinds)
@@ -125,18 +123,25 @@ class Layout:
                     start, ids = piece.end, []
 
     def _tags(self, entities: Sequence[Entity]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-        """Opening and closing tags as (code point, kind), in reading order."""
+        """Opening and closing tags as (code point, kind), in reading order; nested spans in nested tags."""
         unknown = sorted({entity.label for entity in entities} - set(self.labels))
         if unknown:
             raise SchemaError(f"the pivot has the labels {unknown}; this model knows {sorted(self.labels)}")
         tags = [(entity, FIRST_TAG + 2 * self.labels.index(entity.label)) for entity in entities]
-        return sorted((e.start, tag) for e, tag in tags), sorted((e.end, tag + 1) for e, tag in tags)
+        outermost = sorted(tags, key=lambda tag: (tag[0].start, -tag[0].end, tag[1]))
+        innermost = sorted(tags, key=lambda tag: (tag[0].end, -tag[0].start, -tag[1]))
+        return [(entity.start, kind) for entity, kind in outermost], [(e.end, kind + 1) for e, kind in innermost]
 
     @staticmethod
     def _emit(tags: list[tuple[int, int]], until: int, ids: list[int], kinds: list[int]) -> None:
         while tags and tags[0][0] <= until:
             kinds.append(tags.pop(0)[1])
             ids.append(PAD)
+
+
+def _visible(annotated: AnnotatedText) -> list[Entity]:
+    """Entities that tags can stand round: a span of white space alone has nothing inside it."""
+    return [entity for entity in annotated.entities if not annotated.mention(entity).isspace()]
 
 
 def slot_labels(slots: Sequence[Slot], entities: Sequence[Entity], labels: Sequence[str]) -> list[int]:

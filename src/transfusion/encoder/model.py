@@ -94,6 +94,18 @@ class EncoderModel:
             )
         except Exception as error:  # the runtime raises its own, undocumented classes
             raise ModelError(f"the network of {config.name!r} cannot be loaded ({error})") from error
+        self._check_shapes()
+
+    def _check_shapes(self) -> None:
+        """Parts of different models, put together by hand, would otherwise give nonsense without a word."""
+        width = {one.name: one.shape[-1] for one in (*self._session.get_inputs(), *self._session.get_outputs())}
+        expected = {"embeddings": self.table.hidden_size, "logits": 1 + 2 * len(self.config.labels)}
+        for name, size in expected.items():
+            if width.get(name) != size:
+                raise ModelError(
+                    f"the network of {self.config.name!r} has {width.get(name)} {name} at each position; its labels "
+                    f"and word embeddings ask for {size}"
+                )
 
     @classmethod
     def load(cls, model: str | Path = "mini", *, threads: int | None = None) -> EncoderModel:
@@ -129,20 +141,24 @@ class EncoderModel:
         :param texts: Texts; entities that they already have are not read.
         """
         windows = self._windows([Reading(text) for text in texts])
-        runs = sorted(self._run(windows, ["logits", "hidden"]), key=lambda run: (run[0].reading, run[0].offset))
-        analyses: list[tuple[list[Entity], list[Slot], list[NDArray[np.float32]]]] = [([], [], []) for _ in texts]
-        for window, one, (logits, hidden) in runs:
-            entities, slots, values = analyses[window.reading]
-            entities.extend(self._spans(window, one, logits))
-            begins = [slot.position for slot in one.slots]
-            for slot, begin, end in zip(one.slots, begins, [*begins[1:], len(one) - 1], strict=True):
-                slots.append(replace(slot, start=slot.start + window.offset, end=slot.end + window.offset))
-                values.append(hidden[begin:end].mean(axis=0))
-        empty = np.zeros((0, self.table.hidden_size), np.float32)
-        return [
-            Analysis(tuple(entities), Vectors(tuple(slots), np.stack(values) if values else empty))
-            for entities, slots, values in analyses
-        ]
+        parts: list[list[tuple[int, Analysis]]] = [[] for _ in texts]
+        for window, one, (logits, hidden) in self._run(windows, ["logits", "hidden"]):
+            slots = [replace(s, start=s.start + window.offset, end=s.end + window.offset) for s in one.slots]
+            vectors = Vectors(tuple(slots), _mean_of_slots(hidden[: len(one) - 1], one.slots))
+            analysis = Analysis(tuple(self._spans(window, one, logits)), vectors)
+            parts[window.reading].append((window.offset, analysis))
+        return [self._join([part for _, part in sorted(found, key=lambda item: item[0])]) for found in parts]
+
+    def _join(self, parts: Sequence[Analysis]) -> Analysis:
+        """The analyses of a text's windows, in reading order, as that of the text."""
+        none = np.zeros((0, self.table.hidden_size), np.float32)
+        return Analysis(
+            tuple(entity for part in parts for entity in part.entities),
+            Vectors(
+                tuple(slot for part in parts for slot in part.vectors.slots),
+                np.concatenate([none, *(part.vectors.values for part in parts)]),
+            ),
+        )
 
     def _spans(self, window: Window, one: EncoderInput, logits: NDArray[np.float32]) -> Iterator[Entity]:
         log_probabilities = log_softmax(logits[[slot.position for slot in one.slots]])
@@ -150,7 +166,7 @@ class EncoderModel:
             yield entity.shifted(window.offset)
 
     def _windows(self, readings: Sequence[Reading]) -> list[Window]:
-        windows = []
+        windows: list[Window] = []
         for index, reading in enumerate(readings):
             windows.extend(cut_windows(index, reading.source, reading.pivot, self.layout, self.config.window))
         return windows
@@ -178,6 +194,21 @@ class EncoderModel:
 def available_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _mean_of_slots(hidden: NDArray[np.float32], slots: Sequence[Slot]) -> NDArray[np.float32]:
+    """Means of the hidden states of each slot's pieces.
+
+    :param hidden: Hidden states up to the end of the last slot. *Shape:* ``(positions, hidden_size)``.
+    :param slots: Slots, each of which reaches up to the next.
+    :returns: *Shape:* ``(len(slots), hidden_size)``.
+    """
+    begins = np.array([slot.position for slot in slots], np.int64)
+    if not len(begins):
+        return np.zeros((0, hidden.shape[1]), np.float32)
+    sums: NDArray[np.float32] = np.add.reduceat(hidden, begins, axis=0)
+    sums /= np.diff(begins, append=len(hidden))[:, None]
+    return sums
 
 
 def _batches(

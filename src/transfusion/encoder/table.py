@@ -28,10 +28,10 @@ class EmbeddingTable:
     @property
     def hidden_size(self) -> int:
         """Width of one embedding."""
-        return self.blocks.shape[1] * BLOCK
+        return int(self.blocks.shape[1]) * BLOCK
 
     def __len__(self) -> int:
-        return self.blocks.shape[0]
+        return len(self.blocks)
 
     def __getitem__(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """Embeddings of pieces.

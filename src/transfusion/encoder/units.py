@@ -22,7 +22,7 @@ _UNIT = regex.compile(
     # An apostrophe inside a word belongs to it (ng'ombe, n'Awka), but an English possessive (Ghana's) and a French
     # article (l'Afrique) are words of their own: a name must be able to begin and end beside them.
     rf"|(?<!{_LETTER})(?i:[cdjlmst]|(?:jus|lors|puis)?qu){_APOSTROPHE}(?={_LETTER}{{2}})"
-    rf"|{_APOSTROPHE}s(?!{_LETTER})"
+    rf"|{_APOSTROPHE}(?i:s)(?!{_LETTER})"
     rf"|{_LETTER}+(?:{_APOSTROPHE}(?!(?i:s)(?!{_LETTER})){_LETTER}+)*"
     r"|\S",
     regex.VERSION1,

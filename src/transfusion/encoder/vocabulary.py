@@ -8,9 +8,12 @@ start; handing it the pieces that the strings at hand contain gives the same cut
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +28,12 @@ BOS, PAD, EOS, UNK = 0, 1, 2, 3
 """Ids of the special pieces, as in XLM-R."""
 FIRST_PIECE = 4
 
-_CACHE_LIMIT = 100_000
+_CACHE_LIMIT = 20_000
+"""Units whose pieces are kept: the words that make up most of any text, in about 20 MB."""
+_LONGEST_CACHED = 32
+"""Code points of the longest unit whose pieces are kept; a line without spaces can be one unit of thousands."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ class Vocabulary:
         self._cache: dict[tuple[str, bool, bool], tuple[Piece, ...]] = {}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray]) -> Vocabulary:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Vocabulary:
         """Build a vocabulary from the arrays that :meth:`to_arrays` made."""
         return cls(
             arrays["pieces"].tobytes().decode("utf-8").split("\n"),
@@ -68,7 +76,7 @@ class Vocabulary:
             json.loads(arrays["normalisation"].tobytes()),
         )
 
-    def to_arrays(self) -> dict[str, NDArray]:
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The vocabulary as arrays that a safetensors file can hold."""
         normalisation = json.dumps(dict(self.normalisation), ensure_ascii=False)
         return {
@@ -88,13 +96,15 @@ class Vocabulary:
         :returns: For each unit its pieces, at least one, together covering all of its code points.
         """
         keys = [(text[unit.start : unit.end], unit.spaced, unit.divisible) for unit in units]
-        missing = list(dict.fromkeys(key for key in keys if key not in self._cache))
+        # Read once and into a dictionary of its own: another thread may clear the cache at any time.
+        cuts = {key: self._cache.get(key) for key in keys}
+        missing = [key for key, pieces in cuts.items() if pieces is None]
         fresh = dict(zip(missing, self._cut(missing), strict=True)) if missing else {}
-        pieces = [fresh[key] if key in fresh else self._cache[key] for key in keys]
         if len(self._cache) + len(fresh) > _CACHE_LIMIT:
             self._cache.clear()
-        self._cache.update(fresh)
-        return pieces
+        short = ((key, pieces) for key, pieces in fresh.items() if len(key[0]) <= _LONGEST_CACHED)
+        self._cache.update(islice(short, _CACHE_LIMIT))
+        return [cuts[key] or fresh[key] for key in keys]
 
     def _cut(self, keys: Sequence[tuple[str, bool, bool]]) -> list[tuple[Piece, ...]]:
         prepared = [self._normalise(*key) for key in keys]
@@ -125,7 +135,8 @@ class Vocabulary:
     def _normalise(self, text: str, spaced: bool, divisible: bool) -> tuple[str, list[int]]:
         """A unit in SentencePiece's alphabet, and where in the unit each of its characters (and its end) came from."""
         rewritten = [self.normalisation.get(character, character).replace(" ", SPACE) for character in text]
-        string = "".join(rewritten)
+        # Half of a surrogate pair, which JSON can smuggle in, is no character that could be looked up.
+        string = _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", "".join(rewritten))
         if divisible:
             origin = [index for index, replacement in enumerate(rewritten) for _ in replacement]
         else:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from transfusion.document import AnnotatedText
 from transfusion.encoder.layout import Layout
-from transfusion.segment import split_windows
+from transfusion.segment import Piece, split_windows
 
-SOURCE_SHARE = 0.45
-"""Part of the window that the source may take when a pivot has to fit beside it."""
+SOURCE_SHARE = (0.2, 0.6)
+"""Least and most of the window that the source may take when a pivot has to fit beside it."""
 MARGIN = 0.15
 """How much further a window's part of the pivot reaches to either side, in parts of its own length: translations of
 the sentences before and after it vary in length."""
@@ -44,54 +45,66 @@ def cut_windows(
     :param window: Most positions that the network can read.
     """
     room = window - 3
-    if _surely_fits(source.text, pivot, room) or _length(source, pivot, layout) <= room:
+    if _fit_together(source.text, pivot, layout, room):
         yield Window(reading, 0, source.text, pivot)
         return
-    source_room = room if pivot is None else int(room * SOURCE_SHARE)
+    source_room = room if pivot is None else _source_room(source.text, pivot.text, layout, room)
     spans = split_windows(source.text, source.language, fits=lambda text: _fits(text, layout, source_room))
-    for span in spans:
-        part = None if pivot is None else _part(pivot, span.start, span.end, len(source.text), layout, room, source_room)
-        yield Window(reading, span.start, source.text[span.start : span.end], part)
+    if pivot is None:
+        for start, end in spans:
+            yield Window(reading, start, source.text[start:end], None)
+        return
+    quarter = (room - source_room) // 4
+    sentences = split_windows(pivot.text, pivot.language, fits=lambda text: _fits(text, layout, quarter))
+    scale = len(pivot.text) / len(source.text)
+    for start, end in spans:
+        text = source.text[start:end]
+        margin = MARGIN * (end - start)
+        stretch = ((start - margin) * scale, (end + margin) * scale)
+        part = _part(pivot, sentences, stretch, layout, room - layout.source_length(text))
+        yield Window(reading, start, text, part)
 
 
-def _surely_fits(source: str, pivot: AnnotatedText | None, room: int) -> bool:
-    """Whether a short text can be let through uncounted: a character makes three pieces at the very most."""
-    length = len(source) + (len(pivot.text) + len(pivot.entities) if pivot is not None else 0)
-    return 3 * length <= room
-
-
-def _length(source: AnnotatedText, pivot: AnnotatedText | None, layout: Layout) -> int:
-    return layout.source_length(source.text) + (0 if pivot is None else layout.pivot_length(pivot))
+def _fit_together(source: str, pivot: AnnotatedText | None, layout: Layout, room: int) -> bool:
+    if not _fits(source, layout, room):
+        return False
+    if pivot is None:
+        return True
+    return _fits(pivot.text, layout, room) and layout.source_length(source) + layout.pivot_length(pivot) <= room
 
 
 def _fits(text: str, layout: Layout, room: int) -> bool:
+    """Whether a text takes no more than so many positions; one that surely takes more is not measured."""
     return len(text) <= 20 * room and layout.source_length(text) <= room
 
 
+def _source_room(source: str, pivot: str, layout: Layout, room: int) -> int:
+    """Positions for the source, so that its translation, with the margins, takes the others."""
+    densities = [layout.source_length(text[: 20 * room]) / max(1, len(text[: 20 * room])) for text in (source, pivot)]
+    ratio = densities[1] * len(pivot) / max(1.0, densities[0] * len(source))
+    least, most = SOURCE_SHARE
+    return int(room * min(most, max(least, 1 / (1 + ratio * (1 + 2 * MARGIN)))))
+
+
 def _part(
-    pivot: AnnotatedText, start: int, end: int, length: int, layout: Layout, room: int, source_room: int
+    pivot: AnnotatedText, sentences: Sequence[Piece], stretch: tuple[float, float], layout: Layout, room: int
 ) -> AnnotatedText:
-    """The sentences of the pivot that stand about where the window stands in the source."""
-    margin = MARGIN * (end - start)
-    begin_share, end_share = (start - margin) / length, (end + margin) / length
-    pivot_room = room - source_room
-    first, last = begin_share * len(pivot.text), end_share * len(pivot.text)
-    spans = [
-        span
-        for span in split_windows(pivot.text, pivot.language, fits=lambda text: _fits(text, layout, pivot_room // 4))
-        if span.end > first and span.start < last
+    """The sentences of the pivot in a stretch of it: from its middle outwards, as many as there is room for."""
+    first, last = stretch
+    inside = sentences[
+        bisect_right(sentences, first, key=lambda piece: piece.end) : bisect_left(
+            sentences, last, key=lambda piece: piece.start
+        )
     ]
-    middle = (first + last) / 2
-    while spans:
-        part = _cut(pivot, spans[0].start, spans[-1].end)
-        if layout.pivot_length(part) <= pivot_room:
-            return part
-        # Leave out whichever end is further from where the window's own translation should be.
-        if middle - spans[0].end > spans[-1].start - middle:
-            spans = spans[1:]
-        else:
-            spans = spans[:-1]
-    return _cut(pivot, 0, 0)
+    part = _cut(pivot, 0, 0)
+    start, end = len(pivot.text), 0
+    for piece in sorted(inside, key=lambda piece: abs(piece.start + piece.end - first - last)):
+        start, end = min(start, piece.start), max(end, piece.end)
+        larger = _cut(pivot, start, end)
+        if layout.pivot_length(larger) > room:
+            break
+        part = larger
+    return part
 
 
 def _cut(annotated: AnnotatedText, start: int, end: int) -> AnnotatedText:
