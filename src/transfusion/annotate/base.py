@@ -32,6 +32,7 @@ class AnnotatePivot:
         self.batch_size = batch_size
 
     def __call__(self, documents: Iterable[Document], /) -> Iterator[Document]:
+        """The same documents in the same order, their pivots annotated."""
         remaining = iter(documents)
         while batch := list(islice(remaining, self.batch_size)):
             pivots = [d.pivot for d in batch if d.pivot is not None and not d.pivot.entities]

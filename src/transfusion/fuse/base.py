@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Protocol
 
-from transfusion.document import Document
+from transfusion.document import AnnotatedText, Document
 
 NO_TRANSLATION = "no-translation"
 """Code of the note on a document that was labelled without a translation though the system reads one."""
@@ -32,9 +32,15 @@ class FuseSource:
         self.batch_size = batch_size
 
     def __call__(self, documents: Iterable[Document], /) -> Iterator[Document]:
+        """The same documents in the same order, their sources labelled."""
         remaining = iter(documents)
         while batch := list(islice(remaining, self.batch_size)):
             yield from self.fuser.fuse(batch)
+
+
+def translation_of(document: Document) -> AnnotatedText | None:
+    """The pivot of a document, unless there is none or nothing is written in it."""
+    return document.pivot if document.pivot is not None and document.pivot.text.strip() else None
 
 
 def note_missing_translation(document: Document) -> Document:

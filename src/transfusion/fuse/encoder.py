@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from transfusion.document import Document
 from transfusion.encoder.model import EncoderModel, Reading
-from transfusion.fuse.base import note_missing_translation
+from transfusion.fuse.base import note_missing_translation, translation_of
 
 
 class EncoderFuser:
@@ -21,10 +21,10 @@ class EncoderFuser:
 
     def fuse(self, documents: Sequence[Document], /) -> list[Document]:
         """Label each source beside its pivot; a document without one is labelled directly and says so."""
-        found = self.model.label([Reading(document.source, document.pivot) for document in documents])
+        found = self.model.label([Reading(document.source, translation_of(document)) for document in documents])
         return [
             replace(
-                document if document.pivot is not None else note_missing_translation(document),
+                document if translation_of(document) is not None else note_missing_translation(document),
                 source=document.source.with_entities(entities),
             )
             for document, entities in zip(documents, found, strict=True)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from transfusion.document import Document
-from transfusion.encoder.model import EncoderModel
-from transfusion.fuse.base import note_missing_translation
+from transfusion.document import AnnotatedText, Document, Entity
+from transfusion.encoder.model import Analysis, EncoderModel, Vectors
+from transfusion.fuse.base import note_missing_translation, translation_of
 from transfusion.project.align import AlignmentSettings, project
 
 LOST_SPAN = "lost-span"
 """Code of the note on a span of the pivot that found no home in the source."""
+TOO_LONG = "too-long-to-align"
+"""Code of the note on a document that was labelled directly because its words are too many to compare."""
+MOST_COMPARISONS = 20_000_000
+"""Words of the source times words of the pivot; a table of so many numbers takes 80 MB, and several are needed."""
 
 
 class ProjectionFuser:
@@ -26,21 +30,29 @@ class ProjectionFuser:
         self.settings = settings or AlignmentSettings()
 
     def fuse(self, documents: Sequence[Document], /) -> list[Document]:
-        """Carry entities over; a document without a pivot is labelled directly and says so."""
-        pivots = [document.pivot for document in documents if document.pivot is not None]
+        """Carry entities over; a document without a pivot, or too long a one, is labelled directly and says so."""
+        pivots = [translation_of(document) for document in documents]
         sources = self.model.analyse([document.source for document in documents])
-        by_pivot = iter(self.model.analyse(pivots))
+        by_pivot = iter(self.model.analyse([pivot for pivot in pivots if pivot is not None]))
         fused = []
-        for document, source in zip(documents, sources, strict=True):
-            if document.pivot is None:
-                entities = source.entities
-                document = note_missing_translation(document)
+        for document, source, pivot in zip(documents, sources, pivots, strict=True):
+            if pivot is None:
+                fused.append(_with_entities(note_missing_translation(document), source.entities))
             else:
-                vectors = next(by_pivot).vectors
-                carried = project(document.pivot, vectors, document.source.text, source.vectors, self.settings)
-                entities = carried.entities
-                for entity in carried.lost:
-                    mention = document.pivot.mention(entity)
-                    document = document.with_note(LOST_SPAN, f"{entity.label} {mention!r} has no counterpart here")
-            fused.append(replace(document, source=document.source.with_entities(entities)))
+                fused.append(self._carry(document, source, pivot, next(by_pivot).vectors))
         return fused
+
+    def _carry(self, document: Document, source: Analysis, pivot: AnnotatedText, vectors: Vectors) -> Document:
+        comparisons = len(source.vectors.slots) * len(vectors.slots)
+        if comparisons > MOST_COMPARISONS:
+            message = f"{comparisons} pairs of words are too many to align: labelled directly, without the pivot"
+            return _with_entities(document.with_note(TOO_LONG, message, "warning"), source.entities)
+        carried = project(pivot, vectors, document.source.text, source.vectors, self.settings)
+        for entity in carried.lost:
+            message = f"{entity.label} {pivot.mention(entity)!r} has no counterpart here"
+            document = document.with_note(LOST_SPAN, message)
+        return _with_entities(document, carried.entities)
+
+
+def _with_entities(document: Document, entities: tuple[Entity, ...]) -> Document:
+    return replace(document, source=document.source.with_entities(entities))

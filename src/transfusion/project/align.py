@@ -57,7 +57,8 @@ class AlignmentSettings:
 class Projection:
     """Spans that were carried over.
 
-    :param carried: Each span of the annotated text that found a home, with that home; in the order of the homes. The score of a home is its span's times the strength of the alignment.
+    :param carried: Each span of the annotated text that found a home, with that home; in the order of the homes. The
+        score of a home is its span's times the strength of the alignment.
     :param lost: Spans of the annotated text that found no home.
     """
 
@@ -86,7 +87,7 @@ def project(
     :param settings: What counts as aligned.
     """
     settings = settings or AlignmentSettings()
-    if not annotated.entities or not text_vectors.slots:
+    if not annotated.entities or not annotated_vectors.slots or not text_vectors.slots:
         return Projection((), annotated.entities)
     names = [
         index
@@ -102,7 +103,7 @@ def project(
     for entity in annotated.entities:
         rows = [i for i in names if _overlaps(annotated_vectors.slots[i], entity)]
         columns = sorted({int(column) for row in rows for column in np.flatnonzero(mutual[row])})
-        run = _strongest_run(columns, match[rows].max(axis=0) if rows else np.zeros(0), settings.gap)
+        run = _strongest_run(columns, match[rows].max(axis=0, initial=-1.0), settings.gap)
         if not run:
             lost.append(entity)
             continue
@@ -134,18 +135,22 @@ def _cosines(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[n
     right = right - right.mean(axis=0)
     left /= np.maximum(np.linalg.norm(left, axis=1, keepdims=True), 1e-6)
     right /= np.maximum(np.linalg.norm(right, axis=1, keepdims=True), 1e-6)
-    return left @ right.T
+    cosines: NDArray[np.float32] = left @ right.T
+    return cosines
 
 
 def _mutual_best(match: NDArray[np.float32]) -> NDArray[np.bool_]:
-    return (match == match.max(axis=0, keepdims=True)) & (match == match.max(axis=1, keepdims=True))
+    best: NDArray[np.bool_] = match == match.max(axis=0, keepdims=True)
+    best &= match == match.max(axis=1, keepdims=True)
+    return best
 
 
 def _both_words(left: str, left_slots: Sequence[Slot], right: str, right_slots: Sequence[Slot]) -> NDArray[np.bool_]:
     """A mark of punctuation is no home for a word."""
     left_words = np.array([any(c.isalnum() for c in left[s.start : s.end]) for s in left_slots])
     right_words = np.array([any(c.isalnum() for c in right[s.start : s.end]) for s in right_slots])
-    return left_words[:, None] & right_words[None, :]
+    both: NDArray[np.bool_] = left_words[:, None] & right_words[None, :]
+    return both
 
 
 def _spelling_similarity(
