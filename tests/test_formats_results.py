@@ -191,7 +191,7 @@ def test_half_an_emoji_is_replaced_and_noted(tmp_path: Path) -> None:
             "whole",
         ),
         (
-            '{"id": "1", "text": "ab", "language": "", "entities": [{"start": 0, "end": 1, "label": "PER", "text": "b"}]}',
+            '{"id": "1", "text": "ab", "language": "", "entities": [{"start": 0, "end": 1, "label": "", "text": "b"}]}',
             "'b' does not stand at 0–1",
         ),
     ],
@@ -225,13 +225,21 @@ def test_what_is_written_is_there_at_once(tmp_path: Path) -> None:
     output = Output(path, "jsonl")
     output.write(RUTO)
     assert list(read_results(path)) != []
-    output.__exit__(RuntimeError, None, None)
+    output.__exit__(RuntimeError, RuntimeError(), None)
     assert list(read_results(path)) != []
+
+
+def test_a_page_whose_run_dies_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "out.html"
+    output = Output(path, "html")
+    output.write(RUTO)
+    output.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
 
 
 def test_an_older_result_stays_until_there_is_a_new_one(tmp_path: Path) -> None:
     path = write(tmp_path / "out.jsonl", "jsonl", RUTO, RUTO)
-    Output(path, "jsonl").__exit__(RuntimeError, None, None)
+    Output(path, "jsonl").__exit__(RuntimeError, RuntimeError(), None)
     assert len(list(read_results(path))) == 2
     write(path, "jsonl", RUTO)
     assert len(list(read_results(path))) == 1

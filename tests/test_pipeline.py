@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import regex
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transfusion.document import AnnotatedText, Document, Entity
@@ -55,6 +55,7 @@ def test_a_text_needs_a_language_that_exists() -> None:
         Pipeline([])("Ruto", language="swahilli")
 
 
+@settings(deadline=None)
 @given(count=st.integers(0, 40), batch_size=st.integers(1, 16), bad=st.sets(st.integers(0, 39)))
 def test_order_is_kept_and_none_is_missing_whatever_fails(count: int, batch_size: int, bad: set[int]) -> None:
     documents = [document(str(n), "BOOM" if n in bad else "Ruto") for n in range(count)]

@@ -14,7 +14,7 @@ from transfusion.corpora.columns import iter_conll_texts, numbered_lines
 from transfusion.document import AnnotatedText, Document
 from transfusion.errors import FormatError, InputError
 from transfusion.formats import jsonl
-from transfusion.formats.source import InputFormat, bounded_lines, detect_format, open_input
+from transfusion.formats.source import InputFormat, bounded_lines, detect_format, is_regular_file, open_input
 from transfusion.language import get_language
 
 OnProblem = Callable[[FormatError], None]
@@ -64,6 +64,9 @@ def read_documents(
         stream.close()
         what = "plain text" if kind == "text" else "a CoNLL file"
         raise InputError(f"{path}: {what} does not say which language it is in; give one, for example --language swa")
+    if is_regular_file(path):
+        # Nobody may ever ask for a document, and then nobody would close the file.
+        stream.close()
     return _documents(stream, path, kind, code, on_problem or _raise, keep_places)
 
 
@@ -100,7 +103,7 @@ def _documents(
     keep_places: bool,
 ) -> Iterator[Document]:
     empty = True
-    with stream:
+    with open_input(path) if stream.closed else stream as stream:
         if kind == "conll":
             places: Iterator[Document | FormatError] = _from_sentences(stream, path, language or "", on_problem)
         else:

@@ -53,9 +53,14 @@ def open_input(path: str | Path) -> io.BufferedReader:
     return stream
 
 
+def is_regular_file(path: str | Path) -> bool:
+    """Whether something can be read more than once: a file, and not standard input or a pipe."""
+    return str(path) != STDIN and Path(path).is_file()
+
+
 def _open_file(path: Path) -> io.BufferedReader:
     try:
-        return path.open("rb", buffering=_HEAD_BYTES)
+        return io.BufferedReader(path.open("rb", buffering=0), _HEAD_BYTES)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except IsADirectoryError:

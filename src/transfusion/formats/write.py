@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, Protocol, Self, get_args
@@ -86,8 +86,10 @@ class Output:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         try:
-            if kind is None:
-                self._write(self._renderer.end())
+            # A page whose run has died is closed like any other, so that what it has can be read.
+            if kind is None or (self._begun and isinstance(error, Exception | KeyboardInterrupt)):
+                with nullcontext() if kind is None else suppress(OSError, OutputError):
+                    self._write(self._renderer.end())
         finally:
             if self._is_file:
                 # Every write was flushed, so what closing complains about was told already.

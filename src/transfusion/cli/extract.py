@@ -1,0 +1,137 @@
+"""``transfusion extract``: entities from texts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import typer
+
+from transfusion.cli.terminal import BAD_INPUT, Model, Progressing, System, Threads, fails_clearly, say
+from transfusion.document import Document
+from transfusion.errors import InputError, TransfusionError
+
+EXAMPLES = """
+Examples:
+
+transfusion extract news.txt --language lug --output entities.jsonl
+
+transfusion extract news.jsonl --format html --output page.html
+
+transfusion extract news.txt --language twi --translations english.jsonl --format conll
+
+echo "Rais Ruto alikutana na Museveni." | transfusion extract - --language swa
+"""
+
+
+@fails_clearly
+def extract(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT",
+            help="Plain text (a document a line), JSON lines with text and perhaps id, language and translation, "
+            "a CoNLL file, or - for standard input.",
+        ),
+    ],
+    language: Annotated[
+        str | None, typer.Option(help="Language of the texts: lug, lg, lug_Latn, ... JSON lines may say it themselves.")
+    ] = None,
+    translations: Annotated[
+        str | None, typer.Option(help='JSON lines in step with INPUT: {"text", "language"}, or null.')
+    ] = None,
+    system: System = "fusion",
+    model: Model = "mini",
+    format: Annotated[Literal["jsonl", "conll", "html"], typer.Option(help="What to write.")] = "jsonl",
+    output: Annotated[str, typer.Option(help="Where to write it; - for standard output.")] = "-",
+    input_format: Annotated[
+        Literal["text", "jsonl", "conll"] | None,
+        typer.Option(help="What INPUT is; by default told from its name and content."),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Documents that are worked on together.")] = 64,
+    threads: Threads = None,
+) -> None:
+    """Find entities in texts of any language.
+
+    Each document gives one result, in the order of the input. Lines that cannot be read are named on stderr, and the
+    rest goes on; the exit code is 0 only if every document was read.
+    """
+    from transfusion.formats import Output, count_documents, read_documents
+    from transfusion.formats.source import is_regular_file
+    from transfusion.pipeline import Pipeline
+    from transfusion.translate.parallel import ParallelTranslations
+
+    if source == translations == "-":
+        raise InputError("INPUT and --translations cannot both come from standard input; put one of them in a file")
+    with Progressing("documents") as progress:
+        tally = Tally(progress)
+        documents = read_documents(
+            source, language=language, format=input_format, on_problem=tally.problem, keep_places=True
+        )
+        if is_regular_file(source):
+            progress.set_total(count_documents(source, format=input_format))
+        with Output(output, format, source=source) as out:
+            if translations is not None:
+                parallel = ParallelTranslations(translations, on_problem=tally.problem)
+                if progress.total is not None:
+                    parallel.check_count(progress.total)
+                documents = parallel(documents)
+            pipeline = Pipeline.load(model, system=system, threads=threads)
+            for document in pipeline.stream(_readable(documents), batch_size):
+                out.write(document)
+                tally.count(document)
+    say(tally.summary())
+    if tally.problems or tally.failed:
+        raise typer.Exit(BAD_INPUT)
+
+
+def _readable(documents: Iterator[Document]) -> Iterator[Document]:
+    """Without the documents that only keep the place of a line that could not be read."""
+    from transfusion.formats.read import BAD_LINE
+
+    return (document for document in documents if not any(note.code == BAD_LINE for note in document.notes))
+
+
+class Tally:
+    """What a run has come to so far.
+
+    :param progress: Where to show it.
+    """
+
+    def __init__(self, progress: Progressing) -> None:
+        self.problems = 0
+        self.failed = 0
+        self._progress = progress
+        self._documents = 0
+        self._labels: Counter[str] = Counter()
+        self._notes: Counter[str] = Counter()
+
+    def problem(self, problem: TransfusionError) -> None:
+        """Name something that could not be read."""
+        self.problems += 1
+        self._progress.say(f"error: {problem}")
+
+    def count(self, document: Document) -> None:
+        """Count a result; every failure is named, and of each kind of warning the first."""
+        self._documents += 1
+        self.failed += document.failed
+        self._labels.update(entity.label for entity in document.source.entities)
+        for note in document.notes:
+            self._notes[note.code] += 1
+            if note.severity == "error":
+                self._progress.say(f"error: document {document.id}: {note.message}")
+            elif note.severity == "warning" and self._notes[note.code] == 1:
+                self._progress.say(f"warning: document {document.id}: {note.message} ({note.code}; more are counted)")
+        self._progress.advance()
+
+    def summary(self) -> str:
+        """The one line that a run ends with."""
+        total = self._labels.total()
+        parts = [f"{self._documents:,} document{'s' * (self._documents != 1)}"]
+        labels = ", ".join(f"{label} {count:,}" for label, count in sorted(self._labels.items()))
+        parts.append(f"{total:,} entit{'y' if total == 1 else 'ies'}" + (f" ({labels})" if labels else ""))
+        if self._notes:
+            parts.append("notes: " + ", ".join(f"{code} {count:,}" for code, count in sorted(self._notes.items())))
+        parts.append(f"{self.problems:,} bad line{'s' * (self.problems != 1)}")
+        return "; ".join(parts)
