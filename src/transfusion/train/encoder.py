@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.data import Dataset, SequentialSampler
-from transformers import Trainer, TrainingArguments
+from transformers import ProgressCallback, Trainer, TrainingArguments
 
 from transfusion.encoder.layout import Layout, make_batch
 from transfusion.encoder.table import EmbeddingTable
 from transfusion.encoder.vocabulary import Vocabulary
-from transfusion.errors import ModelError
+from transfusion.errors import ConfigError, ModelError
 from transfusion.train.base import BaseEncoder, read_base
 from transfusion.train.batches import LabelledInput, make_batches, prepare
 from transfusion.train.config import TrainingConfig, model_config, read_config
@@ -29,6 +31,8 @@ from transfusion.train.trim import trim
 log = logging.getLogger(__name__)
 
 WEIGHTS, RUN_CARD = "network.safetensors", "run.json"
+_FREE_TO_CHANGE = {"output", "checkpoint_steps", "compile", "vocabulary", "quantise", "model"}
+"""Settings that may differ when a training goes on: its batches and its weights do not depend on them."""
 
 
 def base_parts(base: BaseEncoder) -> tuple[Vocabulary, EmbeddingTable]:
@@ -52,7 +56,17 @@ class _EncoderTrainer(Trainer):
     """The batches come ready made and in order."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
-        return SequentialSampler(train_dataset or self.train_dataset)
+        batches: Any = self.train_dataset if train_dataset is None else train_dataset
+        return SequentialSampler(batches)
+
+
+class _Progress(ProgressCallback):
+    """The bar with the losses beside it on standard error; the original prints them on standard output."""
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ARG002
+        """Write one line."""
+        if self.training_bar is not None:
+            self.training_bar.write(f"step {state.global_step}: {logs}", file=sys.stderr)
 
 
 def train(config: TrainingConfig, *, resume: bool = True) -> Path:
@@ -62,6 +76,8 @@ def train(config: TrainingConfig, *, resume: bool = True) -> Path:
     :param resume: Whether to go on from the newest checkpoint in the output folder, where there is one.
     :returns: The output folder: a model folder that inference reads, with ``network.safetensors``, which a later
         training can start from, and the run card ``run.json``.
+    :raises ConfigError: If there is no data, or the checkpoints are those of another configuration.
+    :raises ModelError: If the weights to start from are missing or of another shape.
     """
     torch.manual_seed(config.seed)
     base = read_base()
@@ -107,18 +123,51 @@ def train(config: TrainingConfig, *, resume: bool = True) -> Path:
         train_dataset=_Batches(batches),
         data_collator=collate,
     )
-    checkpoints = sorted(config.output.glob("checkpoint-*"))
-    trainer.train(resume_from_checkpoint=bool(checkpoints) and resume)
+    trainer.remove_callback(ProgressCallback)
+    trainer.add_callback(_Progress)
+    checkpoint = find_checkpoint(config) if resume else None
     config.output.mkdir(parents=True, exist_ok=True)
+    card = {"config": _plain(config), "inputs": len(inputs), "steps": len(batches), "torch": torch.__version__}
+    (config.output / RUN_CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, config.output / WEIGHTS)
-    card = {"config": asdict(config), "inputs": len(inputs), "steps": len(batches), "torch": torch.__version__}
-    (config.output / RUN_CARD).write_text(json.dumps(card, indent=2, default=str) + "\n", encoding="utf-8")
     # The compiled network cannot be traced: a fresh one takes over its weights.
     plain = from_base(base, config.labels)
     load_network(plain, config.output)
     pieces = trim(vocabulary, table, config.vocabulary or len(vocabulary))
     export(plain, *pieces, model_config(config), config.output, quantise=config.quantise)
     return config.output
+
+
+def find_checkpoint(config: TrainingConfig) -> Path | None:
+    """The newest whole checkpoint of a training that was interrupted, if there is one.
+
+    :param config: The configuration that is to go on.
+    :raises ConfigError: If the checkpoints come from a configuration that would have made other batches.
+    """
+    # A checkpoint's state is written last: without it, the others are what a kill left behind.
+    states = sorted(config.output.glob("checkpoint-*/trainer_state.json"), key=lambda path: path.stat().st_mtime)
+    if not states:
+        return None
+    try:
+        before = json.loads((config.output / RUN_CARD).read_text(encoding="utf-8"))["config"]
+    except (OSError, ValueError, KeyError) as error:
+        log.warning("%s: cannot tell what its checkpoints are of (%s); going on from them", config.output, error)
+        return states[-1].parent
+    now = _plain(config)
+    changed = sorted(name for name in now if now[name] != before.get(name) and name not in _FREE_TO_CHANGE)
+    if changed:
+        raise ConfigError(
+            f"{config.output}: its checkpoints were made with other settings of {changed}; "
+            "name another output, or start over without resuming"
+        )
+    return states[-1].parent
+
+
+def _plain(config: TrainingConfig) -> dict[str, Any]:
+    """A configuration as JSON would give it back."""
+    record: dict[str, Any] = json.loads(json.dumps(asdict(config), default=str))
+    return record
 
 
 def load_network(network: EncoderNetwork, folder: Path) -> None:
@@ -128,7 +177,7 @@ def load_network(network: EncoderNetwork, folder: Path) -> None:
     """
     try:
         network.load_state_dict(load_file(folder / WEIGHTS))
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         raise ModelError(f"{folder}: no weights of a matching encoder ({error})") from error
 
 

@@ -9,7 +9,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from transfusion.document import Document
+from transfusion.corpora.detokenise import detokenise
+from transfusion.document import Document, Entity
 from transfusion.errors import FormatError
 
 
@@ -46,6 +47,16 @@ def without_spaces(example: Example) -> Example:
     entities = tuple(replace(e, start=moved[e.start], end=moved[e.end]) for e in source.entities)
     unsure = tuple((moved[start], moved[end]) for start, end in example.unsure)
     return Example(replace(example.document, source=replace(source, text=text, entities=entities)), unsure)
+
+
+def detokenised(example: Example) -> Example:
+    """The example with its source as natural text; see :func:`~transfusion.corpora.detokenise.detokenise`."""
+    source = example.document.source
+    unsure = tuple(Entity(start, end, "unsure") for start, end in example.unsure)
+    natural = detokenise(replace(example.document, source=replace(source, entities=(*source.entities, *unsure))))
+    entities, unsure = natural.source.entities[: len(source.entities)], natural.source.entities[len(source.entities) :]
+    document = replace(natural, source=replace(natural.source, entities=entities))
+    return Example(document, tuple((stretch.start, stretch.end) for stretch in unsure))
 
 
 def write_examples(path: Path, examples: Iterable[Example]) -> int:

@@ -8,7 +8,7 @@ type, with a word too many or too few, or not there at all; and a translation ca
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from random import Random
 
 from transfusion.document import AnnotatedText, Entity
@@ -34,6 +34,12 @@ class Noise:
     untag: float = 0.0
     scramble: float = 0.0
 
+    def __post_init__(self) -> None:
+        for mistake in fields(self):
+            rate = getattr(self, mistake.name)
+            if not 0 <= rate <= 1:
+                raise ValueError(f"{mistake.name} is a probability between 0 and 1, not {rate}")
+
     def corrupt(
         self, pivot: AnnotatedText, others: Sequence[AnnotatedText], labels: Sequence[str], random: Random
     ) -> AnnotatedText:
@@ -50,9 +56,7 @@ class Noise:
             return pivot.with_entities(())
         words = [(unit.start, unit.end) for unit in split_units(pivot.text)]
         kept = [
-            self._mistake(entity, words, labels, random)
-            for entity in pivot.entities
-            if random.random() >= self.drop
+            self._mistake(entity, words, labels, random) for entity in pivot.entities if random.random() >= self.drop
         ]
         if words and random.random() < self.invent:
             first = random.randrange(len(words))
@@ -65,8 +69,8 @@ class Noise:
     ) -> Entity:
         if len(labels) > 1 and random.random() < self.retype:
             entity = replace(entity, label=random.choice([label for label in labels if label != entity.label]))
-        if random.random() < self.shift:
-            inside = [index for index, (start, end) in enumerate(words) if start < entity.end and end > entity.start]
+        inside = [index for index, (start, end) in enumerate(words) if start < entity.end and end > entity.start]
+        if inside and random.random() < self.shift:
             first, last = inside[0], inside[-1]
             first, last = random.choice([(first - 1, last), (first + 1, last), (first, last - 1), (first, last + 1)])
             if 0 <= first <= last < len(words):

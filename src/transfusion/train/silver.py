@@ -161,7 +161,8 @@ def settle(document: Document, opinions: Opinions, settings: SilverSettings) -> 
     :param document: A pair.
     :param opinions: What the readings found in it.
     :param settings: Whose word is taken.
-    :returns: What can be learnt; nothing if there was no third opinion and a span of the pivot has no home in the source.
+    :returns: What can be learnt; nothing if there was no third opinion and a span of the pivot has no home in the
+        source.
     """
     pivot = document.pivot
     if pivot is None or (opinions.fused is None and opinions.lost):

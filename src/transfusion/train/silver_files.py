@@ -1,4 +1,6 @@
-"""Making silver examples of all languages of MAFAND-MT, a file a language, as a configuration says::
+"""Making silver examples of all languages of MAFAND-MT, a file a language, as a configuration says.
+
+For example::
 
     model = "$RUNS/english"          # folder that a training wrote
     pairs = "$DATA/mafand"           # MAFAND-MT
