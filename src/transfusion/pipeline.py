@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 from typing import Protocol, overload
 
 from transfusion.document import AnnotatedText, Document
@@ -19,6 +20,7 @@ from transfusion.errors import ConfigError, MissingExtraError, ModelError, Stage
 from transfusion.language import get_language
 
 DEFAULT_PIVOT = "eng"
+SYSTEMS = ("fusion", "direct", "projection", "untagged")
 
 # These say that the set-up is wrong, not the document: every document to come would fail in the same way.
 _FATAL = (ConfigError, MissingExtraError, ModelError, StageError)
@@ -42,6 +44,51 @@ class Pipeline:
 
     def __init__(self, stages: Sequence[Stage]) -> None:
         self.stages = tuple(stages)
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path = "mini",
+        *,
+        system: str = "fusion",
+        translator: Stage | None = None,
+        threads: int | None = None,
+    ) -> Pipeline:
+        """Build the stages of a system.
+
+        ``fusion`` annotates the pivot and reads it beside the source; ``untagged`` reads the pivot without annotating
+        it (the paper's ablation); ``projection`` annotates the pivot and carries its spans over; ``direct`` reads the
+        source alone.
+
+        :param model: Name of a model that ships with the package, or the folder of one.
+        :param system: One of :data:`SYSTEMS`.
+        :param translator: A first stage that gives documents their pivots; none if they come with them.
+        :param threads: Threads to compute with; the cores that this process may use when left out.
+        :raises ConfigError: If there is no such system.
+        :raises ModelError: If there is no such model, or its files are damaged.
+        """
+        if system not in SYSTEMS:
+            raise ConfigError(f"no system {system!r}; there are {', '.join(SYSTEMS)}")
+        # The models' runtime takes longer to import than all the rest: whoever only builds pipelines goes without.
+        from transfusion.annotate.base import AnnotatePivot
+        from transfusion.annotate.encoder import EncoderAnnotator
+        from transfusion.encoder.model import EncoderModel
+        from transfusion.fuse.base import FuseSource
+        from transfusion.fuse.encoder import DirectLabeller, EncoderFuser
+        from transfusion.fuse.projection import ProjectionFuser
+
+        encoder = EncoderModel.load(model, threads=threads)
+        fusers: dict[str, type[Fuser]] = {
+            "fusion": EncoderFuser,
+            "untagged": EncoderFuser,
+            "projection": ProjectionFuser,
+            "direct": DirectLabeller,
+        }
+        stages: list[Stage] = [] if translator is None else [translator]
+        if system in ("fusion", "projection"):
+            stages.append(AnnotatePivot(EncoderAnnotator(encoder)))
+        stages.append(FuseSource(fusers[system](encoder)))
+        return cls(stages)
 
     @overload
     def __call__(self, text: str, /, language: str, translation: str | AnnotatedText | None = None) -> Document: ...
@@ -71,7 +118,7 @@ class Pipeline:
         source = AnnotatedText(given, get_language(language).iso639_3)
         return next(self.stream([Document("1", source, pivot)]))
 
-    def stream(self, documents: Iterable[Document], batch_size: int = 64) -> Iterator[Document]:
+    def stream(self, documents: Iterable[Document], batch_size: int = 256) -> Iterator[Document]:
         """Process documents as they come; memory holds one batch, however long the stream.
 
         A stage that raises on a batch gets its documents again one by one.  The one that fails then travels on as it

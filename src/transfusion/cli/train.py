@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +12,8 @@ import typer
 
 from transfusion.cli.terminal import fails_clearly
 from transfusion.errors import MissingExtraError
+
+Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration, a TOML file.")]
 
 app = typer.Typer(help="Train a model. Needs the extra: pip install 'transfusion-ie[train]'", no_args_is_help=True)
 
@@ -22,7 +26,7 @@ def _train() -> None:
 @app.command(epilog="Example:\n\ntransfusion train encoder training/1-english.toml")
 @fails_clearly
 def encoder(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration, a TOML file.")],
+    config: Config,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Begin anew instead of going on from the last checkpoint.")
     ] = False,
@@ -31,13 +35,35 @@ def encoder(
 
     A training that was stopped goes on from its last checkpoint. The folder of the trained model is printed at the end.
     """
-    try:
+    with _needs_extra():
         from transfusion.train.encoder import train_from_config
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    typer.echo(str(train_from_config(config, resume=not fresh)))
+
+
+@app.command(epilog="Example:\n\ntransfusion train silver training/2-silver.toml")
+@fails_clearly
+def silver(config: Config) -> None:
+    """Label parallel text with a model, as examples to train on.
+
+    Languages whose file is there already are left alone, so a run that was stopped goes on where it was. The counts of
+    each language are printed at the end.
+    """
+    with _needs_extra():
+        from transfusion.train.silver_files import make_silver_files, read_silver_config
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    for language, counts in make_silver_files(read_silver_config(config)).items():
+        typer.echo(f"{language}: {counts}")
+
+
+@contextmanager
+def _needs_extra() -> Iterator[None]:
+    try:
+        yield
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package == "transfusion":
             raise
         raise MissingExtraError(package, extra="train", purpose="training") from error
-
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    typer.echo(str(train_from_config(config, resume=not fresh)))
