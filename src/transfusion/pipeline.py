@@ -10,7 +10,7 @@ travels on, with a note that says why: one bad document never ends a run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Protocol, overload
@@ -33,7 +33,9 @@ class Stage(Protocol):
     inside a stage, never between stages.
     """
 
-    def __call__(self, documents: Iterable[Document], /) -> Iterator[Document]: ...
+    def __call__(self, documents: Iterable[Document], /) -> Iterator[Document]:
+        """The documents, each with what this stage adds."""
+        ...
 
 
 class Pipeline:
@@ -73,12 +75,12 @@ class Pipeline:
         from transfusion.annotate.base import AnnotatePivot
         from transfusion.annotate.encoder import EncoderAnnotator
         from transfusion.encoder.model import EncoderModel
-        from transfusion.fuse.base import FuseSource
+        from transfusion.fuse.base import Fuser, FuseSource
         from transfusion.fuse.encoder import DirectLabeller, EncoderFuser
         from transfusion.fuse.projection import ProjectionFuser
 
         encoder = EncoderModel.load(model, threads=threads)
-        fusers: dict[str, type[Fuser]] = {
+        fusers: dict[str, Callable[[EncoderModel], Fuser]] = {
             "fusion": EncoderFuser,
             "untagged": EncoderFuser,
             "projection": ProjectionFuser,
