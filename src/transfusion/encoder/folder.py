@@ -39,6 +39,7 @@ class EncoderConfig:
     :param name: Name of the model.
     :param labels: Entity labels in the order of the network.
     :param window: Most positions that the network can read at once.
+    :param outside_bias: Added to the score of *outside*; above 0 finds fewer spans, and surer ones.
     :param description: One line for people.
     :param licence: Under what terms the weights may be used.
     :param languages: ISO 639-3 codes that training saw, gold or silver.
@@ -49,6 +50,7 @@ class EncoderConfig:
     name: str
     labels: tuple[str, ...]
     window: int = 512
+    outside_bias: float = 0.0
     description: str = ""
     licence: str = ""
     languages: tuple[str, ...] = ()

@@ -161,7 +161,9 @@ class EncoderModel:
         )
 
     def _spans(self, window: Window, one: EncoderInput, logits: NDArray[np.float32]) -> Iterator[Entity]:
-        log_probabilities = log_softmax(logits[[slot.position for slot in one.slots]])
+        scores = logits[[slot.position for slot in one.slots]]
+        scores[:, 0] += self.config.outside_bias
+        log_probabilities = log_softmax(scores)
         for entity in read_spans(one.slots, log_probabilities, self.config.labels):
             yield entity.shifted(window.offset)
 
