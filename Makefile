@@ -1,8 +1,9 @@
 # `make demo` and `make test` each set up what they need and run; a second call finds it set up.
 #
 #   PYTHON=…     the Python to use; otherwise the first of python3, python3.13, python3.12, python3.11 that will do
-#   CONFIG=…     training configuration of `make train`
-#   DATA=…       folder of the public data sets that `make bench` reads
+#   DATA=…       folder of the public data sets that `make train` and `make bench` read
+#   RUNS=…       folder that `make train` writes to
+#   MODEL=…      model that `make bench` measures
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -12,6 +13,7 @@ SHELL := /bin/bash
 DEMO_ENV := .venv
 TEST_ENV := .venv-test
 DATA ?= ../shared/data
+RUNS ?= runs
 MODEL ?= mini
 PIP := -m pip --disable-pip-version-check --quiet
 TEST_BIN := $(TEST_ENV)/bin
@@ -48,11 +50,13 @@ tests: $(TEST_ENV)/.all ## The tests alone
 docs: $(TEST_ENV)/.all ## Write docs/cli.md anew from the commands' own help
 	$(TEST_BIN)/python docs/write_cli.py
 
-train: $(TEST_ENV)/.all ## Train an encoder: make train CONFIG=my.toml
-	@test -n "$(CONFIG)" || { echo "say what to train: make train CONFIG=my.toml (docs/training.md)" >&2; exit 2; }
-	$(TEST_BIN)/transfusion train encoder $(CONFIG)
+train: $(TEST_ENV)/.all ## Train mini anew: English, silver labels, fusion, twice (hours; reads DATA, writes RUNS)
+	for config in training/*.toml; do \
+	  case $$config in *silver*) kind=silver ;; *) kind=encoder ;; esac; \
+	  DATA=$(abspath $(DATA)) RUNS=$(abspath $(RUNS)) $(TEST_BIN)/transfusion train $$kind $$config; \
+	done
 
-bench: $(TEST_ENV)/.all ## Start-up time and memory of MODEL, with the data in DATA
+bench: $(TEST_ENV)/.all ## Start-up time, memory, and F1 on natural text, of MODEL
 	$(TEST_BIN)/python benchmarks/startup.py --model $(MODEL)
 	$(TEST_BIN)/python benchmarks/memory.py --model $(MODEL)
 	$(TEST_BIN)/python benchmarks/natural.py --model $(MODEL) --data $(DATA)
