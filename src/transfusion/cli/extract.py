@@ -78,7 +78,7 @@ def extract(
                     parallel.check_count(progress.total)
                 documents = parallel(documents)
             pipeline = Pipeline.load(model, system=system, threads=threads)
-            for document in pipeline.stream(_readable(documents), batch_size):
+            for document in pipeline.stream(_readable(documents, tally), batch_size):
                 out.write(document)
                 tally.count(document)
     say(tally.summary())
@@ -86,11 +86,15 @@ def extract(
         raise typer.Exit(BAD_INPUT)
 
 
-def _readable(documents: Iterator[Document]) -> Iterator[Document]:
+def _readable(documents: Iterator[Document], tally: Tally) -> Iterator[Document]:
     """Without the documents that only keep the place of a line that could not be read."""
     from transfusion.formats.read import BAD_LINE
 
-    return (document for document in documents if not any(note.code == BAD_LINE for note in document.notes))
+    for document in documents:
+        if all(note.code != BAD_LINE for note in document.notes):
+            # Told before the work and not after it: a line of many megabytes takes its time.
+            tally.warn(document)
+            yield document
 
 
 class Tally:
@@ -106,14 +110,23 @@ class Tally:
         self._documents = 0
         self._labels: Counter[str] = Counter()
         self._notes: Counter[str] = Counter()
+        self._warned: set[str] = set()
 
     def problem(self, problem: TransfusionError) -> None:
         """Name something that could not be read."""
         self.problems += 1
         self._progress.say(f"error: {problem}")
 
+    def warn(self, document: Document) -> None:
+        """Name the first warning of each kind."""
+        for note in document.notes:
+            if note.severity == "warning" and note.code not in self._warned:
+                self._warned.add(note.code)
+                self._progress.say(f"warning: document {document.id}: {note.message} ({note.code}; more are counted)")
+
     def count(self, document: Document) -> None:
         """Count a result; every failure is named, and of each kind of warning the first."""
+        self.warn(document)
         self._documents += 1
         self.failed += document.failed
         self._labels.update(entity.label for entity in document.source.entities)
@@ -121,8 +134,6 @@ class Tally:
             self._notes[note.code] += 1
             if note.severity == "error":
                 self._progress.say(f"error: document {document.id}: {note.message}")
-            elif note.severity == "warning" and self._notes[note.code] == 1:
-                self._progress.say(f"warning: document {document.id}: {note.message} ({note.code}; more are counted)")
         self._progress.advance()
 
     def summary(self) -> str:
