@@ -12,9 +12,7 @@ from transfusion import errors
 
 def test_public_names_are_sorted_and_complete() -> None:
     from_submodules = {
-        name
-        for name, value in vars(transfusion).items()
-        if not name.startswith("_") and not inspect.ismodule(value)
+        name for name, value in vars(transfusion).items() if not name.startswith("_") and not inspect.ismodule(value)
     }
     assert set(transfusion.__all__) == from_submodules | {"__version__"}
     assert transfusion.__all__ == sorted(transfusion.__all__, key=_as_linters_sort)

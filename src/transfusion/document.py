@@ -11,8 +11,8 @@ from typing import Any, Literal
 Match = Literal["exact", "aligned", "similar", "grounded"]
 """How a span was found in the text.
 
-``exact``: a model labelled these very characters; ``aligned``: carried over by word alignment; ``similar``: carried over
-by string similarity; ``grounded``: a string that a model wrote, looked up in the text.
+``exact``: a model labelled these very characters; ``aligned``: carried over by word alignment; ``similar``: carried
+over by string similarity; ``grounded``: a string that a model wrote, looked up in the text.
 """
 
 Severity = Literal["info", "warning", "error"]
@@ -179,6 +179,8 @@ class Document:
     def from_dict(cls, record: dict[str, Any]) -> Document:
         """Read back what :meth:`to_dict` wrote.
 
+        :param record: The fields.
+        :returns: The document.
         :raises KeyError: If a field is missing.
         :raises ValueError: If an entity does not fit its text.
         """

@@ -66,6 +66,7 @@ class Pipeline:
         :param system: One of :data:`SYSTEMS`.
         :param translator: A first stage that gives documents their pivots; none if they come with them.
         :param threads: Threads to compute with; the cores that this process may use when left out.
+        :returns: The pipeline.
         :raises ConfigError: If there is no such system.
         :raises ModelError: If there is no such model, or its files are damaged.
         """

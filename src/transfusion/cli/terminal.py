@@ -69,6 +69,8 @@ def say(message: str) -> None:
 def write_file(path: Path, content: str) -> None:
     """Write a whole file.
 
+    :param path: The file.
+    :param content: What to write.
     :raises OutputError: If it cannot be written.
     """
     try:
@@ -80,6 +82,7 @@ def write_file(path: Path, content: str) -> None:
 def check_writable(path: Path | None) -> None:
     """Make sure that a file can be written before any work is done; what stands in it stays.
 
+    :param path: The file; ``None`` is let through.
     :raises OutputError: If it cannot be written.
     """
     if path is None:

@@ -101,14 +101,20 @@ def iter_conll_texts(
     :param name: What to call lines that come from no path in messages.
     :param on_problem: Told of each line that is not UTF-8 (left out) or looks like running text (its first word is
         kept); without it, such a line ends the reading.
-    :returns: The ``# text`` of each sentence, or its words with one space between them.
+    :yields: The ``# text`` of each sentence, or its words with one space between them.
     :raises FormatError: If a line cannot be read and nobody listens to problems.
     :raises OSError: If the file cannot be opened.
     """
     if isinstance(source, (str, Path)):
         with Path(source).open("rb") as stream:
-            yield from iter_conll_texts(stream, name=source, on_problem=on_problem)
-        return
+            yield from _conll_texts(stream, source, on_problem)
+    else:
+        yield from _conll_texts(source, name, on_problem)
+
+
+def _conll_texts(
+    source: Iterable[bytes], name: str | Path, on_problem: Callable[[FormatError], None] | None
+) -> Iterator[str]:
     blocks = read_blocks(numbered_lines(source, path=name, on_problem=on_problem))
     layout: Layout | None = None
     waiting: list[Block] = []
@@ -155,6 +161,7 @@ def numbered_lines(
     :param path: Name of the file for messages.
     :param on_problem: Told of each line that is not UTF-8, which is then left out.
     :returns: Line numbers and lines without line ends.
+    :yields: Line numbers, from 1, and lines.
     :raises FormatError: If a line is not UTF-8 and nobody listens to problems.
     """
     for number, line in enumerate(lines, start=1):

@@ -109,6 +109,10 @@ def find_pair_files(folder: str | Path, split: str) -> list[Path]:
 def _sides(text: str, pivot_key: str, language: str) -> tuple[str, str]:
     """Pivot and source text of a line.
 
+    :param text: The line.
+    :param pivot_key: Key of the pivot side.
+    :param language: Key of the source side.
+    :returns: Pivot text and source text.
     :raises ValueError: If the line is not a translation between the two.
     """
     try:

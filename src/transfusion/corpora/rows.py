@@ -98,6 +98,7 @@ def read_blocks(lines: Iterable[tuple[int, str]]) -> Iterator[Block]:
 
     :param lines: Line numbers and lines, without line ends.
     :returns: Blocks that hold at least one row, or a ``# text`` without any.
+    :yields: Blocks, in the order of the file.
     """
     block: Block | None = None
     for number, line in lines:

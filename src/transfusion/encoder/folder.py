@@ -78,6 +78,7 @@ def find_model(model: str | Path) -> Path:
     """The folder of a model.
 
     :param model: The name of a model that ships with the package, or a folder.
+    :returns: The folder.
     :raises ModelError: If there is neither.
     """
     built_in = {path.parent.name: path.parent for path in BUILT_IN.glob(f"*/{CONFIG}")}
@@ -107,6 +108,8 @@ def available_models() -> list[ModelInfo]:
 def read_config(folder: Path) -> EncoderConfig:
     """Read the settings of a model.
 
+    :param folder: The folder of the model.
+    :returns: Its settings.
     :raises ModelError: If the file is damaged or of another format version.
     """
     path = folder / CONFIG
@@ -140,6 +143,9 @@ def write_config(folder: Path, config: EncoderConfig) -> None:
 def read_network(folder: Path, config: EncoderConfig) -> bytes:
     """Read the network, checked against the hash in the settings.
 
+    :param folder: The folder of the model.
+    :param config: Its settings.
+    :returns: The ONNX network.
     :raises ModelError: If the file is missing, truncated or changed.
     """
     path = folder / NETWORK
@@ -155,6 +161,8 @@ def read_network(folder: Path, config: EncoderConfig) -> bytes:
 def read_pieces(folder: Path) -> tuple[Vocabulary, EmbeddingTable]:
     """Read the vocabulary, and map the word embeddings into memory.
 
+    :param folder: The folder of the model.
+    :returns: The vocabulary, and the embeddings of its pieces.
     :raises ModelError: If the file is missing or damaged.
     """
     path = folder / PIECES

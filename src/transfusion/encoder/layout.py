@@ -85,6 +85,7 @@ class Layout:
         :param source: The text that is to be labelled.
         :param pivot: Its translation with what was found there; none for labelling the text alone.
         :param spaceless: Whether to label the source piece by piece, as if its script wrote no spaces.
+        :returns: What the network reads.
         :raises SchemaError: If the pivot has a label that the network does not know.
         """
         ids, kinds, slots = [BOS], [SOURCE], []
@@ -178,6 +179,7 @@ def make_batch(inputs: Sequence[EncoderInput], table: EmbeddingTable) -> Batch:
 
     :param inputs: At least one input.
     :param table: The frozen word embeddings.
+    :returns: The batch.
     """
     length = max(map(len, inputs))
     ids = np.full((len(inputs), length), PAD, np.int64)

@@ -113,6 +113,7 @@ class EncoderModel:
 
         :param model: ``mini``, or the folder of a model.
         :param threads: Threads to compute with; the cores that this process may use when left out.
+        :returns: The model.
         :raises ModelError: If there is no such model, or its files are damaged.
         """
         folder = find_model(model)
@@ -139,6 +140,7 @@ class EncoderModel:
         """Find the entities of texts, each read alone, and what word alignment needs to know of them.
 
         :param texts: Texts; entities that they already have are not read.
+        :returns: For each text its entities and the vectors of its stretches.
         """
         windows = self._windows([Reading(text) for text in texts])
         parts: list[list[tuple[int, Analysis]]] = [[] for _ in texts]

@@ -53,6 +53,8 @@ class GoldDocuments:
 def load_gold(gold: GoldSet) -> GoldDocuments:
     """Read a gold set.
 
+    :param gold: The files, and how they are read.
+    :returns: The sentences, and what could not be read.
     :raises InputError: If a file is missing or nothing is left to score.
     :raises FormatError: If a file is in none of the formats.
     :raises TranslationError: If there are more or fewer translations than sentences.
@@ -84,6 +86,7 @@ def run_system(
     :param gold: The sentences; the system does not get to see their entities.
     :param labels: Labels that are scored.
     :param on_document: Called after each sentence.
+    :returns: The scores.
     """
     blank = (replace(d, source=d.source.with_entities(())) for d in gold.documents)
     predicted = []
@@ -102,6 +105,7 @@ def sign(gold: GoldSet, documents: int, *, system: str, model_name: str, model_f
     :param system: The system.
     :param model_name: Name of its model.
     :param model_folder: Folder of its model.
+    :returns: The signature.
     """
     variant = "".join(
         f"+{name}" for name, on in (("translated", gold.translated_only), ("natural", gold.natural)) if on

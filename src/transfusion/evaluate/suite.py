@@ -73,6 +73,8 @@ class Suite:
 def read_suite(path: Path) -> Suite:
     """Read a suite.
 
+    :param path: The TOML file.
+    :returns: What it says.
     :raises ConfigError: If the file cannot be read, or a setting is unknown, missing or makes no sense.
     """
     try:

@@ -31,6 +31,8 @@ def render(document: Document) -> str:
 def parse_object(line: str) -> dict[str, Any]:
     """The JSON object of a line.
 
+    :param line: The line.
+    :returns: The object.
     :raises LineProblem: If the line holds anything else.
     """
     try:
@@ -53,6 +55,7 @@ def parse_input(line: str, *, default_id: str, language: str | None) -> Document
     :param line: The line.
     :param default_id: Id of a document that brings none.
     :param language: ISO 639-3 code of a document that does not say its language.
+    :returns: The document.
     :raises LineProblem: If a field is missing or cannot be used.
     """
     record = parse_object(line)
@@ -75,6 +78,8 @@ def parse_input(line: str, *, default_id: str, language: str | None) -> Document
 def parse_result(line: str) -> Document:
     """Read back a line that :func:`render` wrote.
 
+    :param line: The line.
+    :returns: The document.
     :raises LineProblem: If the line is not such a line, or an entity's ``text`` is not what stands at its offsets.
     """
     record = parse_object(line)
@@ -90,6 +95,8 @@ def parse_result(line: str) -> Document:
 def language_code(code: str) -> str:
     """ISO 639-3 code of a language.
 
+    :param code: Any code of the language.
+    :returns: The code.
     :raises LineProblem: If nobody knows the code.
     """
     try:

@@ -99,6 +99,7 @@ class Output:
     def write(self, document: Document) -> None:
         """Write one document.
 
+        :param document: The document.
         :raises OutputError: If the disk is full, or the file can no longer be written.
         """
         self._write(self._renderer.render(document))

@@ -85,6 +85,7 @@ def project(
     :param text: The text that the entities are carried to, usually the source.
     :param text_vectors: The encoder's view of that.
     :param settings: What counts as aligned.
+    :returns: The spans that found a home, and those that did not.
     """
     settings = settings or AlignmentSettings()
     if not annotated.entities or not annotated_vectors.slots or not text_vectors.slots:

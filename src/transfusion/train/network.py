@@ -91,6 +91,7 @@ def from_base(base: BaseEncoder, labels: Sequence[str], dropout: float = 0.1) ->
     :param base: The base encoder.
     :param labels: Entity labels.
     :param dropout: Dropout of hidden states in training.
+    :returns: The network.
     """
     network = EncoderNetwork(network_config(base, FIRST_TAG + 2 * len(labels), dropout), 1 + 2 * len(labels))
     state = network.body.state_dict()

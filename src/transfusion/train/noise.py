@@ -49,6 +49,7 @@ class Noise:
         :param others: Pivots of other examples, for scrambling.
         :param labels: Labels to choose wrong types from.
         :param random: Where chance comes from.
+        :returns: The pivot, with or without mistakes.
         """
         if others and random.random() < self.scramble:
             pivot = random.choice(others)

@@ -97,6 +97,7 @@ def make_silver(
     :param settings: Whose word is taken.
     :param counts: Is added to as the pairs go through.
     :returns: Silver pairs in the order of the documents, see :func:`settle`; those held out or too long are missing.
+    :yields: The examples.
     """
     usable = _usable(documents, held_out, settings, counts)
     while chunk := list(islice(usable, CHUNK)):

@@ -59,6 +59,8 @@ class SilverConfig:
 def read_silver_config(path: Path) -> SilverConfig:
     """Read a configuration; paths inside it are relative to its folder.
 
+    :param path: The TOML file.
+    :returns: The configuration.
     :raises ConfigError: If the file cannot be read or a setting is unknown or missing.
     """
     try:
@@ -74,6 +76,7 @@ def read_silver_config(path: Path) -> SilverConfig:
 def make_silver_files(config: SilverConfig) -> dict[str, SilverCounts]:
     """Write a file of silver examples for each language; files that are there already are kept.
 
+    :param config: Where silver examples come from and go to.
     :returns: What became of the pairs of each language that was worked on.
     :raises ConfigError: If there are no training pairs.
     """
