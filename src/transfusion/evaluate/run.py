@@ -10,7 +10,7 @@ from transfusion import __version__
 from transfusion.corpora.columns import read_gold
 from transfusion.corpora.detokenise import detokenise
 from transfusion.document import Document
-from transfusion.errors import FormatError, InputError
+from transfusion.errors import FormatError, InputError, TransfusionError
 from transfusion.evaluate.score import Scores, score
 from transfusion.evaluate.signature import Signature, name_and_hash
 from transfusion.language import get_language
@@ -87,10 +87,14 @@ def run_system(
     :param labels: Labels that are scored.
     :param on_document: Called after each sentence.
     :returns: The scores.
+    :raises TransfusionError: If a stage could not process a sentence.
     """
     blank = (replace(d, source=d.source.with_entities(())) for d in gold.documents)
     predicted = []
     for document in pipeline.stream(blank, batch_size=256):
+        if document.failed:
+            # A score over what happened to work would look like a score.
+            raise TransfusionError(f"sentence {document.id} could not be processed: {document.notes[-1].message}")
         predicted.append([entity for entity in document.source.entities if entity.label in labels])
         if on_document is not None:
             on_document()
