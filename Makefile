@@ -18,7 +18,7 @@ MODEL ?= mini
 PIP := -m pip --disable-pip-version-check --quiet
 TEST_BIN := $(TEST_ENV)/bin
 
-.PHONY: help demo test lint types layers docstrings dependencies tests docs train bench clean
+.PHONY: help demo test lint types layers docstrings dependencies tests docs picture train bench clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,10 @@ tests: $(TEST_ENV)/.all ## The tests alone
 
 docs: $(TEST_ENV)/.all ## Write docs/cli.md anew from the commands' own help
 	$(TEST_BIN)/python docs/write_cli.py
+
+picture: demo ## Take docs/demo.png, the picture in the README, anew (needs chromium)
+	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --force-device-scale-factor=1.25 \
+	  --window-size=1100,735 --screenshot=docs/demo.png demo/index.html 2>/dev/null
 
 train: $(TEST_ENV)/.all ## Train mini anew: English, silver labels, fusion, twice (hours; reads DATA, writes RUNS)
 	for config in training/*.toml; do \
