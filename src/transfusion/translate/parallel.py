@@ -69,9 +69,10 @@ class ParallelTranslations:
             return
         translations = 0
         with open_input(self.path) as stream:
-            for translations, line in _numbered(stream, self.path):
+            for number, line in _numbered(stream, self.path):
                 if isinstance(line, FormatError):
                     raise line
+                translations = number
         if translations != documents:
             raise self._mismatch(translations, documents)
 
@@ -87,7 +88,8 @@ class ParallelTranslations:
         unreadable: FormatError | None = None
         with open_input(self.path) as stream:
             lines = _numbered(stream, self.path)
-            for total, document in enumerate(documents, start=1):
+            for document in documents:
+                total += 1
                 number, line = next(lines, (0, None))
                 if line is None:
                     message = f"{self.path}: it ends after {translations} translations, before this document"
@@ -97,7 +99,8 @@ class ParallelTranslations:
                 if isinstance(line, FormatError):
                     unreadable = unreadable or self._tell(line)
                 yield self._translated(document, number, line)
-            for translations, line in lines:
+            for number, line in lines:
+                translations = number
                 if isinstance(line, FormatError):
                     unreadable = unreadable or self._tell(line)
         if translations != total and (mismatch := self._tell(self._mismatch(translations, total))):
@@ -134,8 +137,9 @@ class ParallelTranslations:
         return None
 
     def _is_file(self) -> bool:
-        """Whether the file can be read more than once; what does not exist is left to be found missing."""
-        return str(self.path) != STDIN and (Path(self.path).is_file() or not Path(self.path).exists())
+        """Whether this is no pipe or device, which could be read only once."""
+        path = Path(self.path)
+        return str(path) != STDIN and (path.is_file() or path.is_dir() or not path.exists())
 
 
 def _numbered(stream: BinaryIO, path: str | Path) -> Iterator[tuple[int, str | FormatError]]:
