@@ -123,4 +123,4 @@ def test_words_of_any_script_are_divisible_where_spaces_are_not_to_be_trusted() 
 
 def test_a_long_row_of_anything_takes_linear_time() -> None:
     for character in ("a", "'", "a'", "我", "\u0301", ".", "s'"):
-        assert split_units(character * 100_000)
+        assert split_units(character * 20_000)

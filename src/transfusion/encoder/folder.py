@@ -39,6 +39,7 @@ class EncoderConfig:
     :param name: Name of the model.
     :param labels: Entity labels in the order of the network.
     :param window: Most positions that the network can read at once.
+    :param tag_threshold: Score from which a span of the pivot is tagged where the source is read beside it.
     :param outside_bias: Added to the score of *outside*; above 0 finds fewer spans, and surer ones.
     :param description: One line for people.
     :param licence: Under what terms the weights may be used.
@@ -50,6 +51,7 @@ class EncoderConfig:
     name: str
     labels: tuple[str, ...]
     window: int = 512
+    tag_threshold: float = 0.0
     outside_bias: float = 0.0
     description: str = ""
     licence: str = ""

@@ -56,7 +56,7 @@ def cut_windows(
         return
     quarter = (room - source_room) // 4
     sentences = split_windows(pivot.text, pivot.language, fits=lambda text: _fits(text, layout, quarter))
-    scale = len(pivot.text) / len(source.text)
+    scale = len(pivot.text) / max(1, len(source.text))
     for start, end in spans:
         text = source.text[start:end]
         margin = MARGIN * (end - start)

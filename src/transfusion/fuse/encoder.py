@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from transfusion.document import Document
+from transfusion.document import AnnotatedText, Document
 from transfusion.encoder.model import EncoderModel, Reading
 from transfusion.fuse.base import note_missing_translation, translation_of
 
@@ -21,7 +21,8 @@ class EncoderFuser:
 
     def fuse(self, documents: Sequence[Document], /) -> list[Document]:
         """Label each source beside its pivot; a document without one is labelled directly and says so."""
-        found = self.model.label([Reading(document.source, translation_of(document)) for document in documents])
+        readings = [Reading(document.source, self._tagged(translation_of(document))) for document in documents]
+        found = self.model.label(readings)
         return [
             replace(
                 document if translation_of(document) is not None else note_missing_translation(document),
@@ -29,6 +30,13 @@ class EncoderFuser:
             )
             for document, entities in zip(documents, found, strict=True)
         ]
+
+    def _tagged(self, pivot: AnnotatedText | None) -> AnnotatedText | None:
+        """The pivot with the spans that are sure enough: a wrong tag costs more than none."""
+        if pivot is None:
+            return None
+        threshold = self.model.config.tag_threshold
+        return pivot.with_entities(tuple(entity for entity in pivot.entities if entity.score >= threshold))
 
 
 class DirectLabeller:

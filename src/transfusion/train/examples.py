@@ -86,5 +86,5 @@ def read_examples(path: Path) -> Iterator[Example]:
         for number, line in enumerate(file, 1):
             try:
                 yield Example.from_dict(json.loads(line))
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise FormatError(f"not a training example ({error!r})", path=path, line=number) from error

@@ -124,7 +124,7 @@ def _to_onnx(network: EncoderNetwork, path: Path, layer: int) -> None:
     names = ["embeddings", "kinds", "mask"]
     outputs = ["logits", "hidden"]
     torch.onnx.export(
-        _WithHidden(network, layer),
+        _WithHidden(network, layer).eval(),  # the exporter puts back the mode that it found, in all that is inside
         example,
         str(path),
         input_names=names,
