@@ -36,7 +36,7 @@ types: $(TEST_ENV)/.all
 	$(TEST_BIN)/mypy
 
 layers: $(TEST_ENV)/.all
-	$(TEST_BIN)/lint-imports
+	$(TEST_BIN)/lint-imports --no-logo
 
 docstrings: $(TEST_ENV)/.all
 	$(TEST_BIN)/pydoclint --quiet src benchmarks examples docs
