@@ -151,3 +151,14 @@ def test_memory_stays_flat_over_a_long_stream() -> None:
 def test_a_batch_holds_at_least_one_document() -> None:
     with pytest.raises(ValueError, match="batch_size"):
         list(Pipeline([]).stream([], batch_size=0))
+
+
+def test_documents_read_before_the_input_fails_are_not_lost() -> None:
+    def cut_off() -> Iterator[Document]:
+        yield from (document(str(number)) for number in range(5))
+        raise OSError("the disk is gone")
+
+    stream = Pipeline([CapitalisedWords()]).stream(cut_off(), batch_size=4)
+    assert [next(stream).id for _ in range(5)] == ["0", "1", "2", "3", "4"]
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(stream)

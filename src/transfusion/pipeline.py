@@ -64,7 +64,8 @@ class Pipeline:
 
         :param model: Name of a model that ships with the package, or the folder of one.
         :param system: One of :data:`SYSTEMS`.
-        :param translator: A first stage that gives documents their pivots; none if they come with them.
+        :param translator: A first stage that gives documents their pivots; none if they come with them. It sees batches,
+            as every stage does, so a file of translations goes before the pipeline instead.
         :param threads: Threads to compute with; the cores that this process may use when left out.
         :returns: The pipeline.
         :raises ConfigError: If there is no such system.
@@ -135,11 +136,27 @@ class Pipeline:
         """
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
-        remaining = iter(documents)
-        while batch := list(islice(remaining, batch_size)):
+        for batch in _batches(documents, batch_size):
             for stage in self.stages:
                 batch = _run(stage, batch)
             yield from batch
+
+
+def _batches(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:
+    """Documents in batches; if reading them fails, those read before that still make a last one."""
+    batch: list[Document] = []
+    try:
+        for document in documents:
+            batch.append(document)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except Exception:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
 
 
 def _run(stage: Stage, batch: list[Document]) -> list[Document]:
