@@ -64,8 +64,8 @@ class Pipeline:
 
         :param model: Name of a model that ships with the package, or the folder of one.
         :param system: One of :data:`SYSTEMS`.
-        :param translator: A first stage that gives documents their pivots; none if they come with them. It sees batches,
-            as every stage does, so a file of translations goes before the pipeline instead.
+        :param translator: A first stage that gives documents their pivots; none if they come with them. It sees
+            batches, as every stage does, so a file of translations goes before the pipeline instead.
         :param threads: Threads to compute with; the cores that this process may use when left out.
         :returns: The pipeline.
         :raises ConfigError: If there is no such system.
