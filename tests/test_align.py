@@ -24,7 +24,12 @@ def seen(text: str, meanings: str) -> Vectors:
 
 
 def carry(
-    pivot: str, meanings: str, source: str, source_meanings: str, *labelled: str, **options: float
+    pivot: str,
+    meanings: str,
+    source: str,
+    source_meanings: str,
+    *labelled: str,
+    settings: AlignmentSettings | None = None,
 ) -> tuple[list[tuple[str, str]], list[str]]:
     """Project mentions written as ``PER:Ruto``; gives what was found, as (label, mention), and what was lost."""
     entities = []
@@ -37,7 +42,7 @@ def carry(
         seen(pivot, meanings),
         source,
         seen(source, source_meanings),
-        AlignmentSettings(**options) if options else None,
+        settings,
     )
     check(found, source)
     return (
@@ -67,7 +72,9 @@ def test_words_in_another_order_find_their_places() -> None:
 
 def test_best_must_be_mutual() -> None:
     # Both words of the pivot mean what the one word of the source means most: it can only go with one of them.
-    found, lost = carry("river stream", "a a", "mto ng'ombe", "a b", "LOC:river", "LOC:stream", spelling=0.0)
+    found, lost = carry(
+        "river stream", "a a", "mto ng'ombe", "a b", "LOC:river", "LOC:stream", settings=AlignmentSettings(spelling=0.0)
+    )
     assert len(found) + len(lost) == 2
     assert len(found) <= 1
 
@@ -77,14 +84,18 @@ def test_a_span_without_a_counterpart_is_reported_lost() -> None:
 
 
 def test_a_span_may_bridge_one_word_that_is_not_aligned() -> None:
-    found = carry("bank river", "a b", "ufuko wa mto", "a x b", "LOC:bank river", gap=1)
+    found = carry("bank river", "a b", "ufuko wa mto", "a x b", "LOC:bank river", settings=AlignmentSettings(gap=1))
     assert found == ([("LOC", "ufuko wa mto")], [])
 
 
 def test_a_wider_gap_is_not_bridged() -> None:
-    found, _ = carry("bank river", "a b", "ufuko wa yule mto", "a x y b", "LOC:bank river", gap=1)
+    found, _ = carry(
+        "bank river", "a b", "ufuko wa yule mto", "a x y b", "LOC:bank river", settings=AlignmentSettings(gap=1)
+    )
     assert found in ([("LOC", "ufuko")], [("LOC", "mto")])
-    found, _ = carry("bank river", "a b", "ufuko wa yule mto", "a x y b", "LOC:bank river", gap=2)
+    found, _ = carry(
+        "bank river", "a b", "ufuko wa yule mto", "a x y b", "LOC:bank river", settings=AlignmentSettings(gap=2)
+    )
     assert found == [("LOC", "ufuko wa yule mto")]
 
 
@@ -114,7 +125,10 @@ def test_two_spans_never_share_a_word() -> None:
 
 
 def test_punctuation_is_no_home() -> None:
-    assert carry("elder .", "a b", ". mzee", "a c", "PER:elder", spelling=0.0) == ([], ["elder"])
+    assert carry("elder .", "a b", ". mzee", "a c", "PER:elder", settings=AlignmentSettings(spelling=0.0)) == (
+        [],
+        ["elder"],
+    )
 
 
 def test_the_score_is_no_higher_than_that_of_the_span_that_was_carried() -> None:

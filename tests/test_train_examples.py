@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -54,11 +55,10 @@ def test_no_noise_changes_nothing() -> None:
     assert Noise().corrupt(PIVOT, [AnnotatedText("else", "eng")], LABELS, Random(1)) == PIVOT
 
 
-def share(noise: Noise, made: object) -> float:
+def share(noise: Noise, made: Callable[[AnnotatedText], float]) -> float:
     random = Random(5)
     other = AnnotatedText("else", "eng")
     results = [noise.corrupt(PIVOT, [other], LABELS, random) for _ in range(3000)]
-    assert callable(made)
     return sum(made(result) for result in results) / len(results)
 
 
