@@ -13,7 +13,6 @@ from transfusion.encoder.table import BLOCK_BYTES, EmbeddingTable, dequantise
 from transfusion.encoder.units import Unit
 from transfusion.encoder.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
 from transfusion.errors import MissingExtraError, ModelError
-from transfusion.train import base as module
 from transfusion.train.base import BaseEncoder, base_file, read_base
 
 SENTENCES = (
@@ -115,6 +114,6 @@ def test_a_truncated_base_is_named(tmp_path: Path, kept: int) -> None:
 def test_a_missing_base_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModelError, match="nowhere"):
         read_base(tmp_path / "nowhere")
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"transfusion-ie\[train\]"):
         base_file()
