@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import regex
+from hypothesis import settings
 
 from transfusion.document import Document, Entity
 from transfusion.encoder.folder import EncoderConfig
@@ -18,6 +19,10 @@ from transfusion.encoder.table import BLOCK, BLOCK_BYTES, EmbeddingTable
 from transfusion.encoder.vocabulary import Vocabulary
 from transfusion.pipeline import Pipeline
 from transfusion.train.base import BaseEncoder
+
+# A busy machine is no reason to fail: time limits are for tests about time.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
