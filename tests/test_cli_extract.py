@@ -156,12 +156,14 @@ def test_an_empty_file_is_one_line_on_stderr_and_no_success() -> None:
 
 # The program in a process of its own, with the same stage in the place of a model.
 PROGRAM = """
-import sys
+import signal, sys
 sys.path[:0] = {paths!r}
 from conftest import label_capitalised_words
 from transfusion.pipeline import Pipeline
 from transfusion.cli import app
 Pipeline.load = lambda *_, **__: Pipeline([label_capitalised_words])
+# A shell that starts tests in the background has its children ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 app()
 """
 

@@ -113,6 +113,14 @@ def test_a_tag_that_the_network_has_never_seen_is_an_error(tiny_model: EncoderMo
         tiny_model.label([Reading(text_in("swa", "Jumatatu"), pivot)])
 
 
+def test_a_model_can_weigh_outside_against_entities(tiny_model: EncoderModel, broken: Path) -> None:
+    readings = [Reading(text_in("swa", text)) for text in SENTENCES]
+    record = json.loads((broken / "config.json").read_text())
+    (broken / "config.json").write_text(json.dumps(record | {"outside_bias": 100.0}))
+    assert any(tiny_model.label(readings))
+    assert not any(EncoderModel.load(broken, threads=1).label(readings))
+
+
 @pytest.fixture
 def broken(tiny_folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_folder, tmp_path / "broken"))
@@ -144,6 +152,8 @@ def test_a_missing_file_is_named(broken: Path, name: str) -> None:
         ({"labels": [1]}, "labels"),
         ({"window": "512"}, "window"),
         ({"window": 3}, "window"),
+        ({"outside_bias": "0.5"}, "outside_bias"),
+        ({"tag_threshold": None}, "tag_threshold"),
     ],
 )
 def test_settings_that_make_no_sense_are_named(broken: Path, change: dict[str, object], said: str) -> None:

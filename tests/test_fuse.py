@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,17 @@ def test_fusion_reads_the_pivot_and_its_tags(tiny_model: EncoderModel) -> None:
     stage = FuseSource(EncoderFuser(tiny_model))
     done = stage([document(1, entities=entities) for entities in ((), GOLD, GOLD[:1])])
     assert len({str(one.source.entities) for one in done}) == 3
+
+
+def test_a_span_of_the_pivot_that_is_not_sure_enough_is_not_tagged(tiny_folder: Path, tiny_model: EncoderModel) -> None:
+    unsure = Entity(10, 14, "PER", 0.3)
+    picky = EncoderModel.load(tiny_folder, threads=1)
+    picky.config = replace(picky.config, tag_threshold=0.5)
+    (done,) = EncoderFuser(picky).fuse([document(1, entities=(unsure, GOLD[1]))])
+    (expected,) = EncoderFuser(tiny_model).fuse([document(1, entities=GOLD[1:2])])
+    assert done.source == expected.source
+    assert done.pivot is not None
+    assert done.pivot.entities == (unsure, GOLD[1])
 
 
 def test_fusion_annotates_the_pivot_first(tiny_folder: Path, tiny_model: EncoderModel) -> None:

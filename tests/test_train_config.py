@@ -32,6 +32,7 @@ fused = 1.5
 
 [model]
 name = "mini"
+outside_bias = -0.5
 trained_on = ["CoNLL-2003 English"]
 """
 
@@ -57,6 +58,7 @@ def test_a_configuration_is_read_with_paths_beside_it(tmp_path: Path, monkeypatc
     assert config.data[0].noise == Noise(drop=0.2, untag=1)
     assert config.data[1].noise == Noise()
     model = model_config(config)
+    assert model.outside_bias == -0.5
     assert (model.name, model.labels, model.trained_on) == ("mini", ("LOC", "PER"), ("CoNLL-2003 English",))
 
 
@@ -83,6 +85,9 @@ def test_brackets_in_the_name_of_its_folder_are_no_pattern(tmp_path: Path) -> No
         ('output = "out"\nepochs = 1.5' + DATA, "epochs"),
         ('output = "out"\nepochs = true' + DATA, "epochs"),
         ('output = "out"\nepochs = -1' + DATA, "epochs"),
+        ('output = "out"\nkeep_start = 0.5' + DATA, "keep_start"),
+        ('output = "out"\nstart = "runs/english"\nkeep_start = 1.5' + DATA, "keep_start"),
+        ('output = "out"\nlearning_rate = -1' + DATA, "learning_rate"),
         ('output = "out"\nlearning_rate = "fast"' + DATA, "learning_rate must be a number"),
         ('output = "out"\nlabels = "PER"' + DATA, "labels must be a list.*'PER'"),
         ('output = "out"\nlabels = [1]' + DATA, "labels"),

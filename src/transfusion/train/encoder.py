@@ -161,7 +161,8 @@ def find_checkpoint(config: TrainingConfig) -> Path | None:
         log.warning("%s: cannot tell what its checkpoints are of (%s); going on from them", config.output, error)
         return states[-1].parent
     now = _plain(config)
-    changed = sorted(name for name in now if now[name] != before.get(name) and name not in _FREE_TO_CHANGE)
+    # A setting that the card does not know is newer than the run, and was at its default.
+    changed = sorted(name for name in now if now[name] != before.get(name, now[name]) and name not in _FREE_TO_CHANGE)
     if changed:
         raise ConfigError(
             f"{config.output}: its checkpoints were made with other settings of {changed}; "
