@@ -22,7 +22,7 @@ from transfusion.encoder.vocabulary import Vocabulary
 from transfusion.encoder.windows import Window, cut_windows
 from transfusion.errors import ModelError
 
-BATCH_POSITIONS = 1024
+BATCH_POSITIONS = 512
 """Positions in one batch, padding included: enough to keep a core busy, few enough to stay in its cache."""
 
 _SLOWER = ["SkipLayerNormFusion"]
