@@ -83,7 +83,7 @@ def tiny_base(tiny_vocabulary: Vocabulary) -> BaseEncoder:
         shapes |= {f"l{layer}.fi.w": (inner, width), f"l{layer}.fi.b": (inner,)}
         shapes |= {f"l{layer}.fo.w": (width, inner), f"l{layer}.fo.b": (width,)}
         shapes |= {f"l{layer}.{name}": (width,) for name in ("aln.w", "aln.b", "oln.w", "oln.b")}
-    tensors = {name: random.normal(0, 0.3, shape).astype(np.float32).ravel() for name, shape in shapes.items()}
+    tensors = {name: random.normal(0, 0.1, shape).astype(np.float32).ravel() for name, shape in shapes.items()}
     for name in tensors:
         if name.endswith("ln.w"):
             tensors[name] = np.ones(width, np.float32)

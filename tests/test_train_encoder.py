@@ -17,6 +17,7 @@ import pytest
 from transfusion.document import AnnotatedText, Document, Entity
 from transfusion.encoder.folder import EncoderConfig
 from transfusion.encoder.layout import Layout, make_batch
+from transfusion.encoder.model import EncoderModel, Reading
 from transfusion.encoder.table import EmbeddingTable
 from transfusion.encoder.vocabulary import Vocabulary
 from transfusion.errors import ConfigError, ModelError
@@ -117,6 +118,16 @@ def test_a_training_that_was_interrupted_goes_on_to_the_very_same_weights(
     assert card["steps"] > 8
     again = replace(config, output=config.output / "again", start=str(straight), epochs=1)
     assert weights(train(again)) != weights(straight)
+    kept = replace(again, output=config.output / "kept", keep_start=1.0)
+    assert weights(train(kept)) == weights(straight)
+
+
+def test_a_training_learns_what_it_is_shown(config: TrainingConfig) -> None:
+    folder = train(replace(config, epochs=40, learning_rate=3e-3, batch_positions=256, dropout=0.0))
+    model = EncoderModel.load(folder, threads=1)
+    text = AnnotatedText("Kato met Amina in Kampala.", "eng")
+    found = [(text.mention(entity), entity.label) for entity in model.label([Reading(text)])[0]]
+    assert found == [("Kato", "PER"), ("Amina", "PER"), ("Kampala", "LOC")]
 
 
 def test_checkpoints_of_another_configuration_are_refused(config: TrainingConfig) -> None:

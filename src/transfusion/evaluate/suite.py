@@ -28,8 +28,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transfusion.encoder.folder import find_model
-from transfusion.errors import ConfigError, InputError
+from transfusion.encoder.folder import find_model, read_config
+from transfusion.errors import ConfigError, InputError, SchemaError
 from transfusion.evaluate.report import Report, build_report
 from transfusion.evaluate.run import GoldDocuments, GoldSet, load_gold, run_system, sign
 from transfusion.evaluate.score import Scores
@@ -107,7 +107,9 @@ def run_suite(suite: Suite, on_start: Callable[[str, str, int], Callable[[], Non
         sentence.
     :returns: The table, with intervals and tests.
     :raises InputError: If a file of a set is missing; the message names the set.
+    :raises SchemaError: If a model does not know a label that is to be scored.
     """
+    _check_labels(suite)
     golds = {name: _load(name, gold) for name, gold in suite.sets.items()}
     results: dict[str, dict[str, Scores]] = {}
     signatures: dict[tuple[str, str], str] = {}
@@ -123,6 +125,14 @@ def run_suite(suite: Suite, on_start: Callable[[str, str, int], Callable[[], Non
             signature = sign(gold, count, system=spec.system, model_name=Path(spec.model).name, model_folder=folder)
             signatures[spec.name, name] = str(signature)
     return build_report(suite.title, results, signatures=signatures, pairs=suite.pairs)
+
+
+def _check_labels(suite: Suite) -> None:
+    wanted = {label for gold in suite.sets.values() for label in gold.labels}
+    for spec in suite.systems:
+        known = read_config(find_model(spec.model)).labels
+        if unknown := sorted(wanted - set(known)):
+            raise SchemaError(f"the model {spec.model!r} does not know the labels {unknown}; it knows {sorted(known)}")
 
 
 def _load(name: str, gold: GoldSet) -> GoldDocuments:
