@@ -11,7 +11,8 @@ from transfusion.document import AnnotatedText, Entity
 from transfusion.encoder.layout import Slot
 from transfusion.encoder.model import Vectors
 from transfusion.encoder.units import split_units
-from transfusion.project.align import AlignmentSettings, Projection, project
+from transfusion.project.align import AlignmentSettings, project
+from transfusion.project.base import Projection
 
 
 def seen(text: str, meanings: str) -> Vectors:

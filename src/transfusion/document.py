@@ -131,6 +131,26 @@ class AnnotatedText:
 
 
 @dataclass(frozen=True, slots=True)
+class SentencePair:
+    """A sentence of the source and where its translation stands in the pivot.
+
+    :param start: First code point of the sentence in the source.
+    :param end: One past its last.
+    :param pivot_start: First code point of its translation in the pivot.
+    :param pivot_end: One past its last; the same as ``pivot_start`` where the sentence has no translation.
+    """
+
+    start: int
+    end: int
+    pivot_start: int
+    pivot_end: int
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.start < self.end and 0 <= self.pivot_start <= self.pivot_end):
+            raise ValueError(f"a sentence pair needs 0 <= start < end and 0 <= pivot_start <= pivot_end, not {self}")
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One text on its way through the pipeline.
 
@@ -138,12 +158,21 @@ class Document:
     :param source: The text in the language without labelled data.
     :param pivot: Its translation, once there is one.
     :param notes: What happened on the way.
+    :param sentences: Which sentence of the source became which of the pivot, in order; empty where unknown.
+    :raises ValueError: If a sentence reaches past the end of its text.
     """
 
     id: str
     source: AnnotatedText
     pivot: AnnotatedText | None = None
     notes: tuple[Note, ...] = field(default=())
+    sentences: tuple[SentencePair, ...] = ()
+
+    def __post_init__(self) -> None:
+        length, pivot_length = len(self.source.text), 0 if self.pivot is None else len(self.pivot.text)
+        for pair in self.sentences:
+            if pair.end > length or pair.pivot_end > pivot_length:
+                raise ValueError(f"{pair} reaches past the end of texts of {length} and {pivot_length} characters")
 
     @property
     def failed(self) -> bool:
@@ -158,9 +187,10 @@ class Document:
         """The document as plain data: the JSON line of the ``jsonl`` format.
 
         Keys ``id``, ``text``, ``language``, ``entities``, ``pivot`` (``None`` without translation) and ``notes``; each
-        entity holds ``start``, ``end``, ``label``, ``text``, ``score`` and ``match``.
+        entity holds ``start``, ``end``, ``label``, ``text``, ``score`` and ``match``. Where sentences were translated
+        one by one, ``sentences`` holds ``[start, end, pivot start, pivot end]`` of each.
         """
-        return {
+        record: dict[str, Any] = {
             "id": self.id,
             "text": self.source.text,
             "language": self.source.language,
@@ -174,6 +204,9 @@ class Document:
             },
             "notes": [{"code": n.code, "message": n.message, "severity": n.severity} for n in self.notes],
         }
+        if self.sentences:
+            record["sentences"] = [[s.start, s.end, s.pivot_start, s.pivot_end] for s in self.sentences]
+        return record
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Document:
@@ -182,7 +215,7 @@ class Document:
         :param record: The fields.
         :returns: The document.
         :raises KeyError: If a field is missing.
-        :raises ValueError: If an entity does not fit its text.
+        :raises ValueError: If an entity or a sentence does not fit its text.
         """
         pivot = record.get("pivot")
         return cls(
@@ -190,6 +223,7 @@ class Document:
             source=_annotated_from_dict(record),
             pivot=None if pivot is None else _annotated_from_dict(pivot),
             notes=tuple(Note(n["code"], n["message"], n["severity"]) for n in record.get("notes", ())),
+            sentences=tuple(SentencePair(*offsets) for offsets in record.get("sentences", ())),
         )
 
 

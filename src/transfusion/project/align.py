@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from transfusion.document import AnnotatedText, Entity, Match
 from transfusion.encoder.layout import Slot
-from transfusion.encoder.model import Vectors
+from transfusion.encoder.model import EncoderModel, Vectors
+from transfusion.project.base import Projection
 
 _PLAIN_LETTERS = str.maketrans("ɔɛəŋɓɗƙʉɩʋɣɖƒɲʼ", "oeenbdkuivgdfn'")
 _SOUNDS = [
@@ -53,22 +54,26 @@ class AlignmentSettings:
     gap: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Projection:
-    """Spans that were carried over.
+class AlignProjector:
+    """Carries spans to where the encoder's view of the words says that they went.
 
-    :param carried: Each span of the annotated text that found a home, with that home; in the order of the homes. The
-        score of a home is its span's times the strength of the alignment.
-    :param lost: Spans of the annotated text that found no home.
+    :param model: The encoder, whose middle layer aligns the words.
+    :param settings: What counts as aligned.
     """
 
-    carried: tuple[tuple[Entity, Entity], ...]
-    lost: tuple[Entity, ...]
+    def __init__(self, model: EncoderModel, settings: AlignmentSettings | None = None) -> None:
+        self.model = model
+        self.settings = settings or AlignmentSettings()
 
-    @property
-    def entities(self) -> tuple[Entity, ...]:
-        """The homes alone: entities of the other text."""
-        return tuple(home for _, home in self.carried)
+    def project(self, annotated: Sequence[AnnotatedText], others: Sequence[AnnotatedText], /) -> list[Projection]:
+        """Carry spans over; see :class:`~transfusion.project.base.Projector`."""
+        analyses = self.model.analyse([*annotated, *others])
+        return [
+            project(one, ours.vectors, other.text, theirs.vectors, self.settings)
+            for one, other, ours, theirs in zip(
+                annotated, others, analyses[: len(annotated)], analyses[len(annotated) :], strict=True
+            )
+        ]
 
 
 def project(
