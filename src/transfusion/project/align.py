@@ -7,12 +7,8 @@ common: names survive translation letter by letter more often than a small encod
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,24 +17,7 @@ from transfusion.document import AnnotatedText, Entity, Match
 from transfusion.encoder.layout import Slot
 from transfusion.encoder.model import EncoderModel, Vectors
 from transfusion.project.base import Projection
-
-_PLAIN_LETTERS = str.maketrans("ɔɛəŋɓɗƙʉɩʋɣɖƒɲʼ", "oeenbdkuivgdfn'")
-_SOUNDS = [
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        ("ou", "u"),
-        ("ph", "f"),
-        ("[ck]h", "k"),
-        ("c(?=[eiy])", "s"),
-        ("[cq]", "k"),
-        ("[yj]", "i"),
-        ("w", "u"),
-        ("l", "r"),
-        ("z", "s"),
-        (r"(.)\1+", r"\1"),
-    )
-]
-
+from transfusion.project.similarity import spelling_similarity
 
 @dataclass(frozen=True, slots=True)
 class AlignmentSettings:
@@ -164,40 +143,11 @@ def _spelling_similarity(
 ) -> NDArray[np.float32]:
     """How alike the stretches that are part of a name are spelt or sound: Dice coefficients of character bigrams."""
     similarity = np.zeros((len(left_slots), len(right_slots)), np.float32)
-    others = [_bigrams(right[slot.start : slot.end]) for slot in right_slots]
+    words = [right[slot.start : slot.end] for slot in right_slots]
     for row in names:
-        own = _bigrams(left[left_slots[row].start : left_slots[row].end])
-        for column, other in enumerate(others):
-            similarity[row, column] = max(_dice(own[0], other[0]), _dice(own[1], other[1]))
+        name = left[left_slots[row].start : left_slots[row].end]
+        similarity[row] = [spelling_similarity(name, word) for word in words]
     return np.where(similarity >= 0.5, similarity, 0.0).astype(np.float32)
-
-
-def _dice(one: Counter[str], other: Counter[str]) -> float:
-    shared = (one & other).total()
-    return 2 * shared / (one.total() + other.total()) if shared else 0.0
-
-
-@lru_cache(maxsize=50_000)
-def _bigrams(word: str) -> tuple[Counter[str], Counter[str]]:
-    """Bigrams of a word as it is spelt, and roughly as it sounds."""
-    decomposed = unicodedata.normalize("NFKD", word.casefold().translate(_PLAIN_LETTERS))
-    letters = "".join(character for character in decomposed if character.isalnum())
-    return _count_bigrams(letters), _count_bigrams(_sound(letters))
-
-
-def _sound(letters: str) -> str:
-    """Letters that different orthographies use for one sound made the same, doubled ones single.
-
-    Names are respelt by ear: Cameroun is Kaməlûm in Ghomala', Budapest is Bidapɛsiti in Bambara.
-    """
-    for pattern, replacement in _SOUNDS:
-        letters = pattern.sub(replacement, letters)
-    return letters
-
-
-def _count_bigrams(letters: str) -> Counter[str]:
-    padded = f"^{letters}$"
-    return Counter(padded[index : index + 2] for index in range(len(padded) - 1)) if letters else Counter()
 
 
 def _strongest_run(columns: Sequence[int], strength: NDArray[np.float32], gap: int) -> list[int]:
