@@ -19,6 +19,7 @@ from transfusion.encoder.model import EncoderModel, Vectors
 from transfusion.project.base import Projection
 from transfusion.project.similarity import spelling_similarity
 
+
 @dataclass(frozen=True, slots=True)
 class AlignmentSettings:
     """What decides whether a span finds a home; chosen on the development sentences of MasakhaNER 2.0.
