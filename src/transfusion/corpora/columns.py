@@ -37,12 +37,14 @@ class GoldFile:
     :param format: Format that the content showed.
     :param documents: One a sentence, in the order of the file.
     :param problems: Lines that could not be read as they stand; the rest of the file was read all the same.
+    :param originals: The English original of each sentence, where the file gives it (``# text-en`` of xSID).
     """
 
     path: Path
     format: ColumnFormat
     documents: tuple[Document, ...]
     problems: tuple[FormatError, ...]
+    originals: tuple[str | None, ...]
 
     @property
     def label_counts(self) -> dict[str, int]:
@@ -77,14 +79,16 @@ def read_gold(path: str | Path, *, language: str, labels: Collection[str] | None
         )
     problems: list[FormatError] = []
     documents: list[Document] = []
+    originals: list[str | None] = []
     for block in blocks:
         words, tags = _words_and_tags(block, layout, path=path, problems=problems)
         if words:
             name = block.name or f"{path.stem}-{len(documents) + 1}"
             documents.append(_document(name, block.text, words, tags, language=language, labels=labels))
+            originals.append(block.comments.get("text-en"))
         else:
             problems.append(FormatError("a sentence without words", path=path, line=block.line))
-    return GoldFile(path, layout.format, tuple(documents), tuple(problems))
+    return GoldFile(path, layout.format, tuple(documents), tuple(problems), tuple(originals))
 
 
 def iter_conll_texts(
