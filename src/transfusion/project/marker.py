@@ -203,10 +203,7 @@ def _translated(marked: Sequence[_Marked], translate: Translate) -> Iterator[_Ru
 
 
 def _own_pieces(run: _Run, threshold: float) -> tuple[dict[int, tuple[Piece, float]], Fault | None]:
-    """Which piece belongs to which entity, and how sure that is.
-
-    :returns: Piece and likeness by number of the entity; what is wrong with the marks, if anything is.
-    """
+    """Piece and likeness by number of the entity that the piece belongs to, and what is wrong with the marks."""
     reading, entities = run.reading, run.marked.entities
     if reading is None or not entities:
         return {}, None
