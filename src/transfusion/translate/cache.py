@@ -171,13 +171,15 @@ class TranslationCache:
         :returns: Size and contents.
         :raises OutputError: If the file cannot be read.
         """
+        # SQLite keeps more beside the file while it is open.
+        size = self._database.size_bytes()
         routes: tuple[Route, ...] = ()
         if self.path.exists():
             try:
                 routes = self._database.read(_routes)
             except (sqlite3.Error, OSError) as error:
                 raise OutputError(f"{self.path}: cannot be read: {error}") from error
-        return CacheInfo(self.path, self._database.size_bytes(), routes, tuple(self._database.set_aside()))
+        return CacheInfo(self.path, size, routes, tuple(self._database.set_aside()))
 
     def clear(self, *, engine: str | None = None, older_than: timedelta | None = None) -> int:
         """Delete translations; without conditions all of them, and the damaged files that were set aside.
