@@ -53,7 +53,7 @@ class Pipeline:
         model: str | Path = "mini",
         *,
         system: str = "fusion",
-        translator: Stage | None = None,
+        translator: str | Stage | None = None,
         threads: int | None = None,
     ) -> Pipeline:
         """Build the stages of a system.
@@ -64,12 +64,14 @@ class Pipeline:
 
         :param model: Name of a model that ships with the package, or the folder of one.
         :param system: One of :data:`SYSTEMS`.
-        :param translator: A first stage that gives documents their pivots; none if they come with them. It sees
+        :param translator: A translation engine by name (``apertium``, ``nllb``, …), whose translations into English are
+            kept in the cache; or a first stage that gives documents their pivots. None if they come with them. It sees
             batches, as every stage does, so a file of translations goes before the pipeline instead.
         :param threads: Threads to compute with; the cores that this process may use when left out.
         :returns: The pipeline.
-        :raises ConfigError: If there is no such system.
+        :raises ConfigError: If there is no such system or engine.
         :raises ModelError: If there is no such model, or its files are damaged.
+        :raises MissingExtraError: If a package that the engine needs is not installed; the message names the extra.
         """
         if system not in SYSTEMS:
             raise ConfigError(f"no system {system!r}; there are {', '.join(SYSTEMS)}")
@@ -88,7 +90,7 @@ class Pipeline:
             "projection": ProjectionFuser,
             "direct": DirectLabeller,
         }
-        stages: list[Stage] = [] if translator is None else [translator]
+        stages: list[Stage] = [] if translator is None else [_translation(translator)]
         if system in ("fusion", "projection"):
             stages.append(AnnotatePivot(EncoderAnnotator(encoder)))
         stages.append(FuseSource(fusers[system](encoder)))
@@ -140,6 +142,16 @@ class Pipeline:
             for stage in self.stages:
                 batch = _run(stage, batch)
             yield from batch
+
+
+def _translation(translator: str | Stage) -> Stage:
+    if not isinstance(translator, str):
+        return translator
+    from transfusion.translate.cache import CachedTranslator, TranslationCache
+    from transfusion.translate.engines import load_translator
+    from transfusion.translate.stage import TranslateSource
+
+    return TranslateSource(CachedTranslator(load_translator(translator), TranslationCache()), pivot=DEFAULT_PIVOT)
 
 
 def _batches(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from transfusion.cli import compare, doctor, evaluate, extract, models, train
+from transfusion.cli import cache, compare, doctor, evaluate, extract, mixture, models, train, translate
 
 app = typer.Typer(
     name="transfusion",
@@ -40,8 +40,11 @@ def _main(
 
 
 app.command(epilog=extract.EXAMPLES)(extract.extract)
+app.command(epilog=translate.EXAMPLES)(translate.translate)
 app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(epilog=compare.EXAMPLES)(compare.compare)
 app.add_typer(train.app, name="train")
+app.command(epilog=mixture.EXAMPLES)(mixture.mixture)
+app.add_typer(cache.app, name="cache")
 app.command()(models.models)
 app.command()(doctor.doctor)

@@ -18,6 +18,7 @@ from transfusion.cli.terminal import (
     say,
     write_file,
 )
+from transfusion.cli.translation import Engine, EngineOptions, engine_options
 
 if TYPE_CHECKING:
     from transfusion.evaluate.score import Scores
@@ -28,6 +29,8 @@ Examples:
 transfusion evaluate masakhaner2/lug/test.txt --language lug --system direct
 
 transfusion evaluate lug/test.txt --language lug --translations lug/test.translations.jsonl --json lug.json
+
+transfusion evaluate uner/hr_set-ud-test.iob2 --language hrv --translator apertium
 """
 
 
@@ -40,6 +43,8 @@ def evaluate(
     translations: Annotated[
         Path | None, typer.Option(help='JSON lines in step with the sentences: {"text", "language"}, or null.')
     ] = None,
+    translator: Engine = None,
+    translator_option: EngineOptions = None,
     system: System = "fusion",
     model: Model = "mini",
     labels: Annotated[
@@ -68,7 +73,8 @@ def evaluate(
     folder = find_model(model)
     code = get_language(language).iso639_3
     chosen = choose_labels(labels, read_config(folder).labels, model)
-    spec = GoldSet(gold, code, chosen, translations, translated_only, natural)
+    options = engine_options(translator_option)
+    spec = GoldSet(gold, code, chosen, translations, translated_only, natural, translator, options)
     sentences = load_gold(spec)
     for problem in sentences.problems:
         say(f"warning: {problem}")
@@ -77,7 +83,7 @@ def evaluate(
     with Progressing("sentences", count) as progress:
         scores = run_system(pipeline, sentences, chosen, progress.advance)
     interval = bootstrap(scores)
-    signature = sign(spec, count, system=system, model_name=Path(model).name, model_folder=folder)
+    signature = sign(spec, sentences, system=system, model_name=Path(model).name, model_folder=folder)
     translated = sum(document.pivot is not None for document in sentences.documents)
     result = {
         **scores.to_dict(),

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Annotated, Literal
 
 import typer
 
 from transfusion.cli.terminal import BAD_INPUT, Model, Progressing, System, Threads, fails_clearly, say
+from transfusion.cli.translation import (
+    Cache,
+    Engine,
+    EngineOptions,
+    Pivot,
+    Suspect,
+    parallel_file,
+    translation_stage,
+)
 from transfusion.document import Document
 from transfusion.errors import InputError, TransfusionError
 
@@ -20,6 +30,8 @@ transfusion extract news.txt --language lug --output entities.jsonl
 transfusion extract news.jsonl --format html --output page.html
 
 transfusion extract news.txt --language twi --translations english.jsonl --format conll
+
+transfusion extract vijesti.txt --language hrv --translator apertium
 
 echo "Rais Ruto alikutana na Museveni." | transfusion extract - --language swa
 """
@@ -41,6 +53,11 @@ def extract(
     translations: Annotated[
         str | None, typer.Option(help='JSON lines in step with INPUT: {"text", "language"}, or null.')
     ] = None,
+    translator: Engine = None,
+    translator_option: EngineOptions = None,
+    pivot: Pivot = "eng",
+    suspect: Suspect = "retry",
+    cache: Cache = True,
     system: System = "fusion",
     model: Model = "mini",
     format: Annotated[Literal["jsonl", "conll", "html"], typer.Option(help="What to write.")] = "jsonl",
@@ -62,6 +79,7 @@ def extract(
     from transfusion.pipeline import Pipeline
     from transfusion.translate.parallel import ParallelTranslations
 
+    translations, translator = parallel_file(translations, translator)
     if source == translations == "-":
         raise InputError("INPUT and --translations cannot both come from standard input; put one of them in a file")
     with Progressing("documents") as progress:
@@ -77,10 +95,15 @@ def extract(
                 if progress.total is not None:
                     parallel.check_count(progress.total)
                 documents = parallel(documents)
-            pipeline = Pipeline.load(model, system=system, threads=threads)
-            for document in pipeline.stream(_readable(documents, tally), batch_size):
-                out.write(document)
-                tally.count(document)
+            with (
+                nullcontext()
+                if translator is None or system == "direct"
+                else translation_stage(translator, translator_option, pivot=pivot, suspect=suspect, cache=cache)
+            ) as stage:
+                pipeline = Pipeline.load(model, system=system, translator=stage, threads=threads)
+                for document in pipeline.stream(_readable(documents, tally), batch_size):
+                    out.write(document)
+                    tally.count(document)
     say(tally.summary())
     if tally.problems or tally.failed:
         raise typer.Exit(BAD_INPUT)
@@ -136,12 +159,17 @@ class Tally:
                 self._progress.say(f"error: document {document.id}: {note.message}")
         self._progress.advance()
 
-    def summary(self) -> str:
-        """The one line that a run ends with."""
-        total = self._labels.total()
+    def summary(self, *, entities: bool = True) -> str:
+        """The one line that a run ends with.
+
+        :param entities: Whether the run was for entities.
+        :returns: The line.
+        """
         parts = [f"{self._documents:,} document{'s' * (self._documents != 1)}"]
-        labels = ", ".join(f"{label} {count:,}" for label, count in sorted(self._labels.items()))
-        parts.append(f"{total:,} entit{'y' if total == 1 else 'ies'}" + (f" ({labels})" if labels else ""))
+        if entities:
+            total = self._labels.total()
+            labels = ", ".join(f"{label} {count:,}" for label, count in sorted(self._labels.items()))
+            parts.append(f"{total:,} entit{'y' if total == 1 else 'ies'}" + (f" ({labels})" if labels else ""))
         if self._notes:
             parts.append("notes: " + ", ".join(f"{code} {count:,}" for code, count in sorted(self._notes.items())))
         parts.append(f"{self.problems:,} bad line{'s' * (self.problems != 1)}")

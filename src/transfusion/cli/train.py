@@ -58,6 +58,23 @@ def silver(config: Config) -> None:
         typer.echo(f"{language}: {counts}")
 
 
+@app.command(epilog="Example:\n\ntransfusion train rough training/6-rough.toml")
+@fails_clearly
+def rough(config: Config) -> None:
+    """Give examples rough translations, made by a machine, so that a model learns when not to believe one.
+
+    Files that are there already are left alone, so a run that was stopped goes on where it was.
+    """
+    with _needs_extra():
+        from transfusion.train.rough_files import make_rough_files, read_rough_config
+
+    def done(path: Path, count: int) -> None:
+        typer.echo(f"{path}: {count:,} examples")
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    make_rough_files(read_rough_config(config), done)
+
+
 @contextmanager
 def _needs_extra() -> Iterator[None]:
     try:

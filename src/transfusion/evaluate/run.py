@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from transfusion import __version__
@@ -15,7 +15,10 @@ from transfusion.evaluate.score import Scores, score
 from transfusion.evaluate.signature import Signature, name_and_hash
 from transfusion.language import get_language
 from transfusion.pipeline import Pipeline
+from transfusion.translate.cache import CachedTranslator, TranslationCache
+from transfusion.translate.engines import load_translator
 from transfusion.translate.parallel import ParallelTranslations
+from transfusion.translate.stage import TranslateSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class GoldSet:
     :param labels: Labels that are scored; others count as outside.
     :param translated_only: Whether sentences without a translation are left out.
     :param natural: Whether tokenised sentences are turned into natural text first.
+    :param translator: Engine that translates sentences which have no translation yet; none if it is ``None``.
+    :param options: Settings of the engine.
     """
 
     gold: Path
@@ -36,6 +41,13 @@ class GoldSet:
     translations: Path | None = None
     translated_only: bool = False
     natural: bool = False
+    translator: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def translated(self) -> bool:
+        """Whether there is a way to translations."""
+        return self.translations is not None or self.translator is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +56,12 @@ class GoldDocuments:
 
     :param documents: The sentences.
     :param problems: Lines of the gold file that could not be read.
+    :param translator: Signature of the engine that translated them, if one did.
     """
 
     documents: tuple[Document, ...]
     problems: tuple[FormatError, ...]
+    translator: str | None = None
 
 
 def load_gold(gold: GoldSet) -> GoldDocuments:
@@ -58,6 +72,7 @@ def load_gold(gold: GoldSet) -> GoldDocuments:
     :raises InputError: If a file is missing or nothing is left to score.
     :raises FormatError: If a file is in none of the formats.
     :raises TranslationError: If there are more or fewer translations than sentences.
+    :raises ConfigError: If there is no such engine.
     """
     try:
         file = read_gold(gold.gold, language=get_language(gold.language).iso639_3, labels=gold.labels)
@@ -68,13 +83,23 @@ def load_gold(gold: GoldSet) -> GoldDocuments:
         translations = ParallelTranslations(gold.translations)
         translations.check_count(len(documents))
         documents = list(translations(documents))
-    if gold.translated_only:
-        documents = [document for document in documents if document.pivot is not None]
     if gold.natural:
         documents = [detokenise(document) for document in documents]
+    signature = None
+    if gold.translator is not None:
+        documents, signature = _translated(documents, gold.translator, gold.options)
+    if gold.translated_only:
+        documents = [document for document in documents if document.pivot is not None]
     if not documents:
         raise InputError(f"{gold.gold}: no sentence to score")
-    return GoldDocuments(tuple(documents), file.problems)
+    return GoldDocuments(tuple(documents), file.problems, signature)
+
+
+def _translated(documents: Iterable[Document], name: str, options: Mapping[str, str]) -> tuple[Sequence[Document], str]:
+    """Documents as an engine translates them, and its signature."""
+    with TranslationCache() as cache:
+        translator = CachedTranslator(load_translator(name, options), cache)
+        return list(Pipeline([TranslateSource(translator)]).stream(documents)), translator.signature
 
 
 def run_system(
@@ -101,11 +126,11 @@ def run_system(
     return score([document.source.entities for document in gold.documents], predicted, labels=labels)
 
 
-def sign(gold: GoldSet, documents: int, *, system: str, model_name: str, model_folder: Path) -> Signature:
+def sign(gold: GoldSet, scored: GoldDocuments, *, system: str, model_name: str, model_folder: Path) -> Signature:
     """The signature of a score.
 
     :param gold: What was scored on.
-    :param documents: How many sentences were scored.
+    :param scored: The sentences that were scored.
     :param system: The system.
     :param model_name: Name of its model.
     :param model_folder: Folder of its model.
@@ -120,7 +145,8 @@ def sign(gold: GoldSet, documents: int, *, system: str, model_name: str, model_f
         system=system,
         model=name_and_hash(model_folder, name=model_name),
         gold=name_and_hash(gold.gold) + variant,
-        documents=documents,
+        documents=len(scored.documents),
         version=__version__,
         translations=None if gold.translations is None else name_and_hash(gold.translations),
+        translator=scored.translator,
     )

@@ -28,6 +28,7 @@ class Signature:
     :param documents: Number of documents scored.
     :param version: Version of this package.
     :param translations: Name and hash of the file of translations; ``None`` without one.
+    :param translator: Signature of the engine that translated what the file did not; ``None`` without one.
     :param seed: Seed, for a system that draws; ``None`` for one that does not.
     """
 
@@ -39,6 +40,7 @@ class Signature:
     documents: int
     version: str
     translations: str | None = None
+    translator: str | None = None
     seed: int | None = None
 
     def to_dict(self) -> dict[str, str]:
@@ -50,6 +52,7 @@ class Signature:
             "system": self.system,
             "model": self.model,
             "translations": self.translations,
+            "translator": self.translator,
             "gold": self.gold,
             "seed": None if self.seed is None else str(self.seed),
             "n": str(self.documents),

@@ -17,6 +17,12 @@ A suite is a TOML file; its paths are relative to it, and ``$NAME`` in them stan
     languages = ["lug", "twi"]     # {language} below stands for each of them
     gold = "$DATA/masakhaner2/{language}/test.txt"
     translations = "$DATA/masakhaner2/{language}/test.translations.jsonl"
+
+    [[set]]
+    languages = ["hr"]
+    gold = "$DATA/uner/hr_set-ud-test.iob2"
+    translator = "apertium"        # an engine, for sentences without a translation
+    options = {}                   # its settings
 """
 
 from __future__ import annotations
@@ -37,7 +43,7 @@ from transfusion.pipeline import SYSTEMS, Pipeline
 
 _SUITE_KEYS = {"title", "labels", "model", "systems", "system", "set", "pairs", "translated_only", "natural"}
 _SYSTEM_KEYS = {"name", "system", "model"}
-_SET_KEYS = {"languages", "gold", "translations", "name"}
+_SET_KEYS = {"languages", "gold", "translations", "name", "translator", "options"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +122,14 @@ def run_suite(suite: Suite, on_start: Callable[[str, str, int], Callable[[], Non
     for spec in suite.systems:
         pipeline = Pipeline.load(spec.model, system=spec.system)
         for name, gold in suite.sets.items():
-            if gold.translations is None and spec.system != "direct":
+            if not gold.translated and spec.system != "direct":
                 continue
             count = len(golds[name].documents)
             step = on_start(spec.name, name, count) if on_start is not None else None
             results.setdefault(spec.name, {})[name] = run_system(pipeline, golds[name], gold.labels, step)
             folder = find_model(spec.model)
-            signature = sign(gold, count, system=spec.system, model_name=Path(spec.model).name, model_folder=folder)
+            name_of_model = Path(spec.model).name
+            signature = sign(gold, golds[name], system=spec.system, model_name=name_of_model, model_folder=folder)
             signatures[spec.name, name] = str(signature)
     return build_report(suite.title, results, signatures=signatures, pairs=suite.pairs)
 
@@ -176,6 +183,8 @@ def _sets(settings: dict[str, Any], path: Path) -> dict[str, GoldSet]:
                 translations=None if translations is None else _path(translations, language, path),
                 translated_only=bool(settings.get("translated_only", False)),
                 natural=bool(settings.get("natural", False)),
+                translator=table.get("translator"),
+                options={name: str(value) for name, value in table.get("options", {}).items()},
             )
     if not sets:
         raise ConfigError(f"{path}: needs at least one [[set]]")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from transfusion.document import AnnotatedText, Document
 from transfusion.encoder.model import EncoderModel, Reading
 from transfusion.fuse.base import note_missing_translation, translation_of
+from transfusion.fuse.sentences import by_sentence
 
 
 class EncoderFuser:
@@ -21,6 +22,9 @@ class EncoderFuser:
 
     def fuse(self, documents: Sequence[Document], /) -> list[Document]:
         """Label each source beside its pivot; a document without one is labelled directly and says so."""
+        return by_sentence(documents, self._fuse)
+
+    def _fuse(self, documents: Sequence[Document]) -> list[Document]:
         readings = [Reading(document.source, self._tagged(translation_of(document))) for document in documents]
         found = self.model.label(readings)
         return [

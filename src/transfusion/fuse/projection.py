@@ -8,6 +8,7 @@ from dataclasses import replace
 from transfusion.document import AnnotatedText, Document, Entity
 from transfusion.encoder.model import Analysis, EncoderModel, Vectors
 from transfusion.fuse.base import note_missing_translation, translation_of
+from transfusion.fuse.sentences import by_sentence
 from transfusion.project.align import AlignmentSettings, project
 
 LOST_SPAN = "lost-span"
@@ -31,6 +32,9 @@ class ProjectionFuser:
 
     def fuse(self, documents: Sequence[Document], /) -> list[Document]:
         """Carry entities over; a document without a pivot, or too long a one, is labelled directly and says so."""
+        return by_sentence(documents, self._fuse)
+
+    def _fuse(self, documents: Sequence[Document]) -> list[Document]:
         pivots = [translation_of(document) for document in documents]
         sources = self.model.analyse([document.source for document in documents])
         by_pivot = iter(self.model.analyse([pivot for pivot in pivots if pivot is not None]))

@@ -13,6 +13,7 @@ from random import Random
 
 from transfusion.document import AnnotatedText, Entity
 from transfusion.encoder.units import split_units
+from transfusion.translate.damage import KINDS, damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Noise:
     :param invent: A pivot gets a span that nobody found.
     :param untag: A pivot loses all of its tags.
     :param scramble: A pivot is replaced by that of another example.
+    :param damage: A pivot's words are damaged, a tenth to a half of them; its tags go with their words.
     """
 
     drop: float = 0.0
@@ -33,6 +35,7 @@ class Noise:
     invent: float = 0.0
     untag: float = 0.0
     scramble: float = 0.0
+    damage: float = 0.0
 
     def __post_init__(self) -> None:
         for mistake in fields(self):
@@ -53,6 +56,9 @@ class Noise:
         """
         if others and random.random() < self.scramble:
             pivot = random.choice(others)
+        if self.damage and others and random.random() < self.damage:
+            strangers = random.choice(others).text.split() or ["…"]
+            pivot = damaged(pivot, random.choice(KINDS), random.uniform(0.1, 0.5), random, strangers)
         if random.random() < self.untag:
             return pivot.with_entities(())
         words = [(unit.start, unit.end) for unit in split_units(pivot.text)]

@@ -1,22 +1,27 @@
 """Translations from a file: JSON lines that run in step with the documents.
 
 One line for each document, in order: ``{"text": …, "language": …}``, or ``null`` where there is no translation. A
-translation that does not say its language is English.
+translation that does not say its language is English.  Where sentences were translated one by one, ``sentences`` holds
+``[start, end, pivot start, pivot end]`` of each; ``notes`` says what is to be known of the translation.
+``transfusion translate`` writes such files, and :func:`render` their lines.
 """
 
 from __future__ import annotations
 
+import json
+import operator
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
-from transfusion.document import AnnotatedText, Document
+from transfusion.document import AnnotatedText, Document, Note, SentencePair
 from transfusion.errors import FormatError, TransfusionError, TranslationError
 from transfusion.formats.clean import without_surrogates
 from transfusion.formats.jsonl import DEFAULT_PIVOT, LineProblem, language_code, parse_object
 from transfusion.formats.source import STDIN, bounded_lines, open_input
-from transfusion.translate.base import Translated
+
+_SEVERITIES = ("info", "warning")
 
 _Problem = TypeVar("_Problem", bound=TransfusionError)
 
@@ -113,15 +118,18 @@ class ParallelTranslations:
             return document
         try:
             translation = _parse(line)
+            if translation is None:
+                return document
+            if translation.pivot is None:
+                document = replace(document, notes=(*document.notes, *translation.notes))
+                if any(note.severity == "warning" for note in translation.notes):
+                    return document
+                return document.with_note(EMPTY, f"{self.path}:{number}: the translation is empty", "warning")
+            return without_surrogates(translation.given_to(document))
         except LineProblem as problem:
             return document.with_note(BAD_LINE, f"{self.path}:{number}: {problem}", "warning")
         except FormatError as problem:
             return document.with_note(BAD_LINE, str(problem), "warning")
-        if translation is None:
-            return document
-        if not translation.text.strip():
-            return document.with_note(EMPTY, f"{self.path}:{number}: the translation is empty", "warning")
-        return without_surrogates(replace(document, pivot=AnnotatedText(translation.text, translation.language)))
 
     def _mismatch(self, translations: int, documents: int) -> TranslationError:
         return TranslationError(
@@ -164,7 +172,42 @@ def _decoded(line: bytes, path: str | Path, number: int) -> str | FormatError:
         return FormatError(problem, path=path, line=number)
 
 
-def _parse(line: str | FormatError) -> Translated | None:
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What a line says of its document."""
+
+    pivot: AnnotatedText | None
+    sentences: tuple[SentencePair, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    def given_to(self, document: Document) -> Document:
+        """The document with what the line says.
+
+        :raises LineProblem: If the sentences do not fit the document.
+        """
+        notes = (*document.notes, *self.notes)
+        try:
+            return replace(document, pivot=self.pivot, sentences=self.sentences, notes=notes)
+        except ValueError as error:
+            raise LineProblem(f"'sentences' does not fit its document: {error}") from None
+
+
+def render(document: Document) -> str:
+    """The line of a document that has been translated, line end included.
+
+    :param document: The document; without a pivot and without notes it gives ``null``.
+    :returns: The line that gives an untranslated copy of the document its pivot, sentences and notes.
+    """
+    if document.pivot is None and not document.notes:
+        return "null\n"
+    text, language = ("", DEFAULT_PIVOT) if document.pivot is None else (document.pivot.text, document.pivot.language)
+    record: dict[str, Any] = {"text": text, "language": language}
+    whole = without_surrogates(document).to_dict()
+    record.update({key: whole[key] for key in ("sentences", "notes") if whole.get(key)})
+    return json.dumps(record, ensure_ascii=True) + "\n"
+
+
+def _parse(line: str | FormatError) -> _Line | None:
     """The translation of a line.
 
     :param line: The line, or why it could not be read.
@@ -184,4 +227,28 @@ def _parse(line: str | FormatError) -> Translated | None:
         raise LineProblem("no field 'text' with a string in it")
     if language is not None and not isinstance(language, str):
         raise LineProblem(f"'language' must be a code in a string, not {language!r:.60}")
-    return Translated(text, DEFAULT_PIVOT if language is None else language_code(language))
+    code = DEFAULT_PIVOT if language is None else language_code(language)
+    pivot = AnnotatedText(text, code) if text.strip() else None
+    return _Line(pivot, _sentences(record.get("sentences")) if pivot else (), _notes(record.get("notes")))
+
+
+def _sentences(value: Any) -> tuple[SentencePair, ...]:
+    try:
+        pairs = tuple(SentencePair(*map(operator.index, offsets)) for offsets in value or ())
+    except (TypeError, ValueError):
+        raise LineProblem("'sentences' must be a list of [start, end, pivot start, pivot end]") from None
+    ends = [(0, 0), *((pair.end, pair.pivot_end) for pair in pairs)]
+    if any(p.start < end or p.pivot_start < pivot_end for p, (end, pivot_end) in zip(pairs, ends, strict=False)):
+        raise LineProblem("'sentences' must be in order and not overlap")
+    return pairs
+
+
+def _notes(value: Any) -> tuple[Note, ...]:
+    try:
+        notes = tuple(Note(note["code"], note["message"], note.get("severity", "info")) for note in value or ())
+    except (TypeError, KeyError, AttributeError):
+        raise LineProblem("'notes' must be a list of objects with 'code', 'message' and 'severity'") from None
+    # A note here is about a translation: it never makes a document one that failed.
+    if not all(isinstance(n.code, str) and isinstance(n.message, str) and n.severity in _SEVERITIES for n in notes):
+        raise LineProblem(f"a note needs strings, and a severity that is one of {', '.join(_SEVERITIES)}")
+    return notes
