@@ -66,6 +66,31 @@ def test_a_span_goes_to_the_word_that_means_the_same() -> None:
     assert found == ([("PER", "mzee")], [])
 
 
+def homes_of_a_word_that_became_two(text: str, slots: list[tuple[int, int]], settings: AlignmentSettings) -> list[str]:
+    """Where "Iceland" goes when the second of four stretches is most like it and the third somewhat."""
+    pivot = "in Iceland now"
+    values = seen("x x x x", "a b b c").values
+    values[2, 3] = 0.5
+    vectors = Vectors(tuple(Slot(start, end, 0) for start, end in slots), values)
+    annotated = AnnotatedText(pivot, "eng", (Entity(3, 10, "LOC", 0.8),))
+    found = project(annotated, seen(pivot, "a b c"), text, vectors, settings)
+    check(found, text)
+    return [text[home.start : home.end] for home in found.entities]
+
+
+def test_a_home_can_take_in_neighbours_whose_best_match_is_in_the_span() -> None:
+    text, slots = "in Ísa landi nú", [(0, 2), (3, 6), (7, 12), (13, 15)]
+    assert homes_of_a_word_that_became_two(text, slots, AlignmentSettings()) == ["Ísa"]
+    assert homes_of_a_word_that_became_two(text, slots, AlignmentSettings(grow=True)) == ["Ísa landi"]
+    far = AlignmentSettings(grow=True, threshold=0.95)
+    assert homes_of_a_word_that_became_two(text, slots, far) == ["Ísa"]
+
+
+def test_a_name_of_several_characters_is_whole_in_a_script_without_spaces() -> None:
+    slots = [(place, place + 1) for place in range(4)]
+    assert homes_of_a_word_that_became_two("在冰島嗎", slots, AlignmentSettings()) == ["冰島"]
+
+
 def test_words_in_another_order_find_their_places() -> None:
     found = carry("red river bank", "a b c", "ufuko mto mwekundu", "c b a", "LOC:red river")
     assert found == ([("LOC", "mto mwekundu")], [])

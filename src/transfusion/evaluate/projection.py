@@ -109,8 +109,9 @@ def project_gold(
         blank = [other.with_entities(()) for other in gold.others[first : first + BATCH]]
         found = projector.project(gold.annotated[first : first + BATCH], blank)
         projections += found
-        for _ in found if on_pair is not None else ():
-            on_pair()
+        for _ in found:
+            if on_pair is not None:
+                on_pair()
     return projections
 
 

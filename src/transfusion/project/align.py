@@ -22,16 +22,23 @@ from transfusion.project.similarity import spelling_similarity
 
 @dataclass(frozen=True, slots=True)
 class AlignmentSettings:
-    """What decides whether a span finds a home; chosen on the development sentences of MasakhaNER 2.0.
+    """What decides whether a span finds a home; for names, chosen on the development sentences of MasakhaNER 2.0.
 
     :param threshold: Least match, after centring, that counts as aligned.
     :param spelling: Weight of spelling beside the cosine.
     :param gap: Stretches without a match that a span may bridge.
+    :param grow: Whether a home takes in neighbours whose own best match is a word of the span, mutual or not. In a
+        script without spaces it always does: several stretches there are one word.
     """
 
     threshold: float = 0.5
     spelling: float = 1.2
     gap: int = 1
+    grow: bool = False
+
+
+PHRASES = AlignmentSettings(threshold=0.15, spelling=0.6, gap=2, grow=True)
+"""For spans that are ordinary words, such as slots ("every day at 6 am"); chosen on the valid files of xSID."""
 
 
 class AlignProjector:
@@ -82,8 +89,11 @@ def project(
     ]
     spelling = _spelling_similarity(annotated.text, annotated_vectors.slots, names, text, text_vectors.slots)
     match = _cosines(annotated_vectors.values, text_vectors.values) + settings.spelling * spelling
-    mutual = _mutual_best(match) & (match >= settings.threshold)
-    mutual &= _both_words(annotated.text, annotated_vectors.slots, text, text_vectors.slots)
+    enough = match >= settings.threshold
+    enough &= _both_words(annotated.text, annotated_vectors.slots, text, text_vectors.slots)
+    mutual = _mutual_best(match) & enough
+    closest = match.argmax(axis=0)
+    best = np.where(np.take_along_axis(enough, closest[None], axis=0)[0], closest, -1)
     homes = []
     lost = []
     for entity in annotated.entities:
@@ -93,6 +103,7 @@ def project(
         if not run:
             lost.append(entity)
             continue
+        run = _grown(run, np.isin(best, rows), text_vectors.slots, across_spaces=settings.grow)
         strength = float(np.clip(match[np.ix_(rows, run)].max(axis=0).mean(), 0.0, 1.0))
         spelt: Match = "similar" if spelling[np.ix_(rows, run)].max() >= 0.8 else "aligned"
         homes.append(_Home(entity, _span(entity, run, text_vectors.slots, strength, spelt), run, strength))
@@ -160,6 +171,16 @@ def _strongest_run(columns: Sequence[int], strength: NDArray[np.float32], gap: i
         else:
             runs.append([column])
     return max(runs, key=lambda run: float(strength[run].sum()), default=[])
+
+
+def _grown(run: Sequence[int], ours: NDArray[np.bool_], slots: Sequence[Slot], *, across_spaces: bool) -> list[int]:
+    """The run with the neighbours that are ours too, as far as they reach in one piece."""
+    first, last = run[0], run[-1]
+    while first > 0 and ours[first - 1] and (across_spaces or slots[first - 1].end == slots[first].start):
+        first -= 1
+    while last + 1 < len(slots) and ours[last + 1] and (across_spaces or slots[last].end == slots[last + 1].start):
+        last += 1
+    return list(range(first, last + 1))
 
 
 def _span(entity: Entity, run: Sequence[int], slots: Sequence[Slot], strength: float, match: Match) -> Entity:
