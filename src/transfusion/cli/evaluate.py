@@ -74,7 +74,8 @@ def evaluate(
     code = get_language(language).iso639_3
     chosen = choose_labels(labels, read_config(folder).labels, model)
     options = engine_options(translator_option)
-    spec = GoldSet(gold, code, chosen, translations, translated_only, natural, translator, options)
+    engine = None if system == "direct" else translator
+    spec = GoldSet(gold, code, chosen, translations, translated_only, natural, engine, options)
     sentences = load_gold(spec)
     for problem in sentences.problems:
         say(f"warning: {problem}")
