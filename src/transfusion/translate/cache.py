@@ -309,9 +309,8 @@ def _select(connection: sqlite3.Connection, keys: Mapping[str, bytes]) -> dict[s
         row = connection.execute("SELECT text, language, seal FROM translations WHERE key = ?", (key,)).fetchone()
         if row is not None:
             content, language, seal = row
-            if not (isinstance(content, bytes) and isinstance(language, bytes)) or seal != _seal(
-                key, content, language
-            ):
+            strings = isinstance(content, bytes) and isinstance(language, bytes)
+            if not strings or seal != _seal(key, content, language):
                 raise DamageError("a translation is not as it was written")
             found[text] = Translated(_decode(content), _decode(language))
     return found
