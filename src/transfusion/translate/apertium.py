@@ -54,7 +54,7 @@ class ApertiumTranslator:
 
     @cached_property
     def signature(self) -> str:
-        """The chain, Apertium's version and a digest of the data: the chain's or, without one, all that is installed."""
+        """The chain, Apertium's version and a digest of the data: the chain's or, without one, all that is there."""
         modes = self._chain or tuple(self._installed.by_name.values())
         names = ":" + "+".join(mode.name for mode in self._chain) if self._chain else ""
         marks = " unknown_marks" if self.unknown_marks else ""
