@@ -132,9 +132,9 @@ def pud(folder: Path) -> dict[str, list[Pair]]:
         gold = read_gold(folder / f"{short}_pud-ud-test.iob2", language=language)
         for other, document in zip(gold.documents, counterparts(english, gold), strict=True):
             if document is not None:
-                texts = document.source.text, other.source.text
-                pairs.setdefault(f"eng-{short}", []).append(Pair(other.id, *texts, "eng", language))
-                pairs.setdefault(f"{short}-eng", []).append(Pair(other.id, *reversed(texts), language, "eng"))
+                text, translation = document.source.text, other.source.text
+                pairs.setdefault(f"eng-{short}", []).append(Pair(other.id, text, translation, "eng", language))
+                pairs.setdefault(f"{short}-eng", []).append(Pair(other.id, translation, text, language, "eng"))
     return pairs
 
 
@@ -189,7 +189,7 @@ def main() -> None:
     print(f"{'MAFAND':9}{totals['clean']:6}{shares[0]:>9}{shares[1]:>7} |          {line}")
     print("clean MAFAND pairs with each sign:", dict(sorted(codes.items())))
     print(
-        f"{totals['checked'] / seconds:.0f} pairs in a second of processor time, language check and loading of its model included"
+        f"{totals['checked'] / seconds:.0f} pairs in a second of processor time, loading of the language model included"
     )
     severe_alarms = [alarm for alarm in alarms if any(fault.severe for fault in alarm[2])]
     for name, pair, faults in random.Random(options.seed).sample(severe_alarms, min(options.show, len(severe_alarms))):

@@ -57,6 +57,8 @@ def _repetition(units: Sequence[str], *, strict: bool) -> tuple[int, str, float]
 
     def weigh(end: int) -> None:
         nonlocal worst, stretch
+        if not run or run + 1 < period:
+            return
         once = sum(map(len, units[end - period : end]))
         copies = (run + 1) / period + 1
         repeated = round((copies - 1) * once)
@@ -69,11 +71,9 @@ def _repetition(units: Sequence[str], *, strict: bool) -> tuple[int, str, float]
         if distance and distance == period:
             run += 1
             continue
-        if run:
-            weigh(index)
+        weigh(index)
         period, run = distance, int(distance > 0)
-    if run:
-        weigh(len(units))
+    weigh(len(units))
     return worst, stretch, len(last) / max(1, len(units) - 1)
 
 

@@ -13,8 +13,9 @@ _DIGIT = regex.compile(r"\p{Nd}")
 
 # Up to here a translation may write words: two, deux, mbili.
 _SPELLED = 20
+_LONGEST_SPELLED = 4
 
-# Longer rows of digits are not searched for numbers that are written in parts.
+# So many digits are searched for numbers that are written in parts.
 _LONGEST_ROW = 400
 
 
@@ -37,17 +38,17 @@ def lost_numbers(source: str, translation: str) -> list[str]:
         parts = [_ascii(part) for part in _DIGITS.findall(number)]
         found.update(map(_significant, parts))
         found.add(_significant("".join(parts)))
-        row += "".join(parts) if len(row) < _LONGEST_ROW else ""
+        row += "".join(parts)[: _LONGEST_ROW - len(row)]
     return [number for number in wanted if not _is_there(number, found, row)]
 
 
 def _is_there(number: str, found: set[str], row: str) -> bool:
     parts = [_ascii(part) for part in _DIGITS.findall(number)]
     digits = "".join(parts)
-    significant = _significant(digits)
-    if len(significant) <= 2 and int(digits[:4]) <= _SPELLED and len(digits) <= 4:
+    if len(digits) <= _LONGEST_SPELLED and int(digits) <= _SPELLED:
         return True
-    # Digits at the ends may belong together otherwise: 10:30 and 10.30.
+    significant = _significant(digits)
+    # Neighbours may belong together otherwise: 10:30 and 10.30.
     return (
         significant in found
         or all(_significant(part) in found for part in parts)

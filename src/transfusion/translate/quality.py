@@ -100,9 +100,9 @@ def _language_faults(
 ) -> Iterator[Fault]:
     close = are_close(source_language, target_language)
     copied = _is_copied(source_words, translation_words)
-    if copied and (not close or is_still_source(translation_words, source=source_language)):
+    if copied and (not close or is_still_source(translation_words, source=source_language, target=target_language)):
         yield Fault("copied", "the translation is the source, copied", True)
-    found = wrong_language(translation_words, source=source_language, target=target_language)
+    found = wrong_language(translation_words, target=target_language)
     if found is not None:
         yield Fault("wrong-language", f"the translation is in {found!r}, not in {target_language!r}", True)
 

@@ -31,7 +31,7 @@ _MIXED = {
     "Hang": ("Hang", "Hani"),
 }
 
-_ADDRESS = regex.compile(r"(?:https?:|www\.|pic\.twitter\.)\S++|[@#]\w++|[\w.+-]++@[\w.-]++")
+_ADDRESS = regex.compile(r"(?:https?:|www\.|pic\.twitter\.)\S++|[@#]\w++|(?<![\w.+-])[\w.+-]++@[\w.-]++")
 _WORD = regex.compile(r"\p{L}[\p{L}\p{M}'’]*+")
 
 

@@ -36,7 +36,6 @@ _SAMPLE = 200
 
 # Chosen on the development pairs of MAFAND: benchmarks/quality_signs.py.
 _TARGET_ODDS = 0.05
-_CERTAIN = 0.9
 
 
 def are_close(source: str, target: str) -> bool:
@@ -51,49 +50,47 @@ def are_close(source: str, target: str) -> bool:
     return get_language(source) == get_language(target) or (bool(labels) and labels == _labels(target))
 
 
-def wrong_language(words: list[str], *, source: str, target: str) -> str | None:
+def wrong_language(words: list[str], *, target: str) -> str | None:
     """The language of a text, if it is not the one that was asked for.
 
-    Only common words are judged: a sentence full of names is in the language of the words between them. Of a target
-    that the model does not know, it can only be told whether the text is still in the language of the source.
+    Only common words are judged: a sentence full of names is in the language of the words between them.
 
     :param words: The words of the text.
-    :param source: Code of the language that was translated from.
     :param target: Code of the language that the text should be in.
-    :returns: ISO 639 code of the language it is in; ``None`` where it is the right one or there is too little to tell.
+    :returns: ISO 639 code of the language it is in; ``None`` where it is the right one, where there is too little to
+        tell, and where the model does not know the language asked for: what it takes a text for may be a near one then.
     :raises LanguageError: If nobody knows a code.
     """
-    sample = _sample(words)
-    if sample is None:
-        return None
-    ranking = _identifier().rank(sample)
-    best, probability = ranking[0]
     wanted = _labels(target)
-    if not wanted:
-        return best if best in _labels(source) and probability >= _CERTAIN else None
+    if not wanted or (sample := _sample(words)) is None:
+        return None
+    ranking: list[tuple[str, float]] = _identifier().rank(sample)
+    best, probability = ranking[0]
     if best in wanted or best == _NO_LANGUAGE:
         return None
     odds = sum(p for label, p in ranking if label in wanted) / probability
     return best if odds < _TARGET_ODDS else None
 
 
-def is_still_source(words: list[str], *, source: str) -> bool:
+def is_still_source(words: list[str], *, source: str, target: str) -> bool:
     """Whether a text is in the language of the source rather than in a close one.
 
     :param words: The words of the text.
     :param source: Code of the language that was translated from.
+    :param target: Code of the close language that the text should be in.
     :returns: False where it cannot be told.
-    :raises LanguageError: If nobody knows the code.
+    :raises LanguageError: If nobody knows a code.
     """
-    sample = _sample(words)
     label = _label(source)
-    return sample is not None and label is not None and _identifier().classify(sample)[0] == label
+    if label in (None, _label(target)) or (sample := _sample(words)) is None:
+        return False
+    return bool(_identifier().classify(sample)[0] == label)
 
 
 def _sample(words: list[str]) -> str | None:
     common = common_words(words)
-    if len(common) < _ENOUGH_WORDS:
-        common = words if len(words) > 2 * _ENOUGH_WORDS else common
+    if len(common) < _ENOUGH_WORDS and len(words) > 2 * _ENOUGH_WORDS:
+        common = words  # A Long Headline In Capitals
     text = " ".join(common)
     if len(text) > _SAMPLE:
         text = f"{text[: _SAMPLE // 2]} {text[-_SAMPLE // 2 :]}"
@@ -112,9 +109,9 @@ def _labels(code: str) -> frozenset[str]:
 @lru_cache(maxsize=1024)
 def _label(code: str) -> str | None:
     language = get_language(code)
-    names = {name for name in (language.iso639_1, language.iso639_3, language.bcp47) if name is not None}
-    names |= {_OTHER_NAMES[name] for name in names & _OTHER_NAMES.keys()}
-    return min(names & set(_identifier().labels), key=len, default=None)
+    labels = set(_identifier().labels)
+    names = (_OTHER_NAMES.get(name or "", name) for name in (language.iso639_1, language.iso639_3))
+    return next((name for name in names if name in labels), None)
 
 
 @lru_cache(maxsize=1)
