@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from transfusion.document import AnnotatedText, Entity
+from transfusion.document import AnnotatedText, Entity, Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +16,12 @@ class Projection:
     :param carried: Each span of the annotated text that found a home, with that home; in the order of the homes. The
         score of a home is its span's times how sure the method is of the home.
     :param lost: Spans of the annotated text that found no home.
+    :param notes: What a reader of the results should know about this pair of texts.
     """
 
     carried: tuple[tuple[Entity, Entity], ...]
     lost: tuple[Entity, ...]
+    notes: tuple[Note, ...] = ()
 
     @property
     def entities(self) -> tuple[Entity, ...]:
