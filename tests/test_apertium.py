@@ -465,6 +465,15 @@ class TestRealProgram:
         assert forth == back[::-1]
         assert len(set(forth)) == 40
 
+    def test_a_caller_in_a_hurry_may_let_sentences_depend_on_those_before(
+        self, apertium: ApertiumTranslator, pairs: set[str]
+    ) -> None:
+        if "eng-spa" not in pairs:
+            pytest.skip("needs apertium-eng-spa: run scripts/apertium")
+        hurried = ApertiumTranslator(independent=False)
+        assert hurried.signature == f"{apertium.signature} in order", "caches must tell the two apart"
+        assert texts_of(hurried, ["The house.", "The city."], "eng", "spa") == ["La casa.", "La ciudad."]
+
     def test_a_text_of_200_000_characters_without_a_full_stop(self, apertium: ApertiumTranslator) -> None:
         long = "prijestolonasljednik " * 9_600
         translation, short = texts_of(apertium, [long, "kuća"], "hrv", "eng")

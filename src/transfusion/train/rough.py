@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import cycle, islice
 
 from transfusion.annotate.base import Annotator
 from transfusion.document import AnnotatedText
+from transfusion.errors import ConfigError
 from transfusion.train.examples import Example
 from transfusion.translate.base import Translator
 from transfusion.translate.bind import bind
@@ -40,18 +41,18 @@ def roughened(
     :param pivot: ISO 639-3 code of the language that new pivots are in.
     :param from_source: Whether the source is translated, and not the old pivot.
     :yields: The examples that came through, in order.
+    :raises ConfigError: If texts in the pivot language have no language to go through.
     :raises TranslationError: If the engine fails.
     :raises LanguageError: If the engine does not know one of the languages.
     """
     remaining = iter(examples)
-    number = 0
+    ways = cycle(through or [pivot])
     while chunk := list(islice(remaining, CHUNK)):
         by_road: dict[tuple[str, str], list[tuple[int, str]]] = {}
         for index, example in enumerate(chunk):
             old = None if from_source else example.document.pivot
             text = old or example.document.source
-            by_road.setdefault((text.language, through[number % len(through)]), []).append((index, text.text))
-            number += 1
+            by_road.setdefault((text.language, next(ways)), []).append((index, text.text))
         pivots: dict[int, str] = {}
         for (language, other), items in by_road.items():
             texts = [text for _, text in items]
@@ -70,5 +71,7 @@ def _there_and_back(
 ) -> list[str | None]:
     if language != pivot:
         return bind(translator, language, pivot)(texts)
+    if through == pivot:
+        raise ConfigError(f"texts in {pivot!r} need languages to go through and back: 'through' names none")
     there = bind(translator, pivot, through)(texts)
     return bind(translator, through, pivot)([text or "" for text in there])

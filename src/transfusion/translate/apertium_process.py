@@ -55,10 +55,17 @@ class ModeProcess:
     :param steps: A list of arguments for each program, in order.
     :param timeout: Seconds without a byte in or out after which the programs are taken to hang.
     :param unknown_marks: Whether the marks that Apertium puts in front of unknown words stay.
+    :param independent: Whether an answer must not depend on the texts before, whatever that takes.
     """
 
     def __init__(
-        self, name: str, steps: Sequence[Sequence[str]], *, timeout: float = 120.0, unknown_marks: bool = False
+        self,
+        name: str,
+        steps: Sequence[Sequence[str]],
+        *,
+        timeout: float = 120.0,
+        unknown_marks: bool = False,
+        independent: bool = True,
     ) -> None:
         self.name = name
         self.timeout = timeout
@@ -66,7 +73,7 @@ class ModeProcess:
         # A tagger with a hidden Markov model forgets for good, once it has met a word of a kind that it was not trained
         # on, which kinds an unknown word may be: what it says of a text then depends on the texts before. With -d it
         # tells, and is started anew.
-        self._forgetful = any(map(_is_markov_tagger, steps))
+        self._forgetful = independent and any(map(_is_markov_tagger, steps))
         self._steps = [[step[0], "-d", *step[1:]] if _is_markov_tagger(step) else list(step) for step in steps]
         self._running: _Running | None = None
         self._lock = threading.Lock()
