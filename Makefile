@@ -44,7 +44,8 @@ docstrings: $(TEST_ENV)/.all
 dependencies: $(TEST_ENV)/.all
 	$(TEST_BIN)/deptry src
 
-tests: $(TEST_ENV)/.all ## The tests alone
+tests: $(TEST_ENV)/.all ## The tests alone; with Apertium, which this installs where it may
+	@bash scripts/apertium
 	$(TEST_BIN)/pytest -n auto
 
 docs: $(TEST_ENV)/.all ## Write docs/cli.md anew from the commands' own help
@@ -54,10 +55,14 @@ picture: demo ## Take docs/demo.png, the picture in the README, anew (needs chro
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --force-device-scale-factor=1.25 \
 	  --window-size=1100,735 --screenshot=docs/demo.png demo/index.html 2>/dev/null
 
-train: $(TEST_ENV)/.all ## Train mini anew: English, silver labels, fusion, twice (hours; reads DATA, writes RUNS)
+train: $(TEST_ENV)/.all ## Train mini anew: English, silver labels, fusion, three times (hours; reads DATA, writes RUNS)
+	@bash scripts/apertium
 	for config in training/*.toml; do \
-	  case $$config in *silver*) kind=silver ;; *) kind=encoder ;; esac; \
-	  DATA=$(abspath $(DATA)) RUNS=$(abspath $(RUNS)) $(TEST_BIN)/transfusion train $$kind $$config; \
+	  case $$config in \
+	    *mixture*) command=mixture ;; *rough*) command='train rough' ;; *silver*) command='train silver' ;; \
+	    *) command='train encoder' ;; \
+	  esac; \
+	  DATA=$(abspath $(DATA)) RUNS=$(abspath $(RUNS)) $(TEST_BIN)/transfusion $$command $$config; \
 	done
 
 bench: $(TEST_ENV)/.all ## Start-up time, memory, and F1 on natural text, of MODEL
@@ -80,5 +85,5 @@ $(TEST_ENV)/.all: pyproject.toml
 	@echo "Setting up $(TEST_ENV): this takes a few minutes the first time"
 	@bash scripts/new-venv $(TEST_ENV) "$(PYTHON)"
 	@$(TEST_ENV)/bin/python $(PIP) install --upgrade 'pip>=25.1'
-	@$(TEST_ENV)/bin/python $(PIP) install --editable '.[train]' --group dev
+	@$(TEST_ENV)/bin/python $(PIP) install --editable '.[train,hf,chat]' --group dev
 	@touch $@

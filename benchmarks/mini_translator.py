@@ -74,7 +74,7 @@ def training_pairs(data: Path) -> Iterator[Pair]:
     for path in find_pair_files(data / "mafand", "train"):
         for pair in read_pairs(path).pairs:
             lengths = len(pair.source), len(pair.pivot)
-            alike = max(lengths) < 2.5 * min(lengths) and 8 < min(lengths) and max(lengths) < MOST_CHARACTERS
+            alike = max(lengths) < 2.5 * min(lengths) and min(lengths) > 8 and max(lengths) < MOST_CHARACTERS
             if alike and fingerprint(pair.source) not in held_out and fingerprint(pair.pivot) not in held_out:
                 yield pair
 
