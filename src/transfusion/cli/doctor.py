@@ -55,6 +55,7 @@ def examine() -> Iterator[Finding]:
     yield from _packages()
     yield from _runtime()
     yield from _models()
+    yield from _translation()
 
 
 def _cores() -> int:
@@ -116,3 +117,21 @@ def _models() -> Iterator[Finding]:
             yield Finding("broken", what, document.notes[-1].message)
         else:
             yield Finding("ok", what, f"{info.size_bytes / 1e6:.0f} MB; {', '.join(info.config.labels)}")
+
+
+def _translation() -> Iterator[Finding]:
+    from transfusion.errors import TransfusionError
+    from transfusion.translate.apertium_modes import InstalledModes
+    from transfusion.translate.cache import TranslationCache
+
+    try:
+        modes = InstalledModes().by_name
+        yield Finding("ok", "Apertium", f"{len(modes)} modes, such as {', '.join(sorted(modes)[:3])}")
+    except TransfusionError as error:
+        yield Finding("missing", "Apertium", str(error))
+    try:
+        with TranslationCache() as cache:
+            info = cache.info()
+            yield Finding("ok", "translation cache", f"{info.entries:,} translations in {cache.path}")
+    except TransfusionError as error:
+        yield Finding("missing", "translation cache", str(error))

@@ -138,9 +138,11 @@ def _lines(output: str, source: str, settings: str) -> Iterator[_Out]:
 def _estimate(documents: Iterable[Document], name: str, options: list[str] | None, pivot: str) -> None:
     from transfusion.language import get_language
     from transfusion.segment import split_sentences
+    from transfusion.translate.base import Estimating
     from transfusion.translate.engines import load_translator
 
     engine = load_translator(name, engine_options(options))
+    target = get_language(pivot).iso639_3
     sentences: dict[str, list[str]] = {}
     count = 0
     for document in documents:
@@ -153,7 +155,10 @@ def _estimate(documents: Iterable[Document], name: str, options: list[str] | Non
     for language, texts in sorted(sentences.items()):
         characters = sum(map(len, texts))
         line = f"{language}: {len(texts):,} sentences, {characters:,} characters"
-        estimate = getattr(engine, "estimate", None)
-        if estimate is not None:
-            line += f"; {estimate(texts, source=language, target=get_language(pivot).iso639_3)}"
+        if isinstance(engine, Estimating):
+            whole = engine.estimate(texts, source=language, target=target)
+            line += (
+                f"; {whole.requests:,} requests, about {whole.input_tokens:,} tokens in, {whole.output_tokens:,} out"
+            )
+            line += "" if whole.cost is None else f", {whole.cost:,.2f} in the currency of the prices"
         typer.echo(line)

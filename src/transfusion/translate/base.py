@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from transfusion.chat.usage import Estimate
 from transfusion.errors import LanguageError
 
 
@@ -55,6 +56,15 @@ class Translator(Protocol):
 
         :returns: One that avoids loops and omissions, however slow; ``None`` if the engine has no such settings.
         """
+        ...
+
+
+@runtime_checkable
+class Estimating(Protocol):
+    """A translator that can say beforehand what a job would take, because it costs money or much time."""
+
+    def estimate(self, texts: Sequence[str], /, *, source: str, target: str) -> Estimate:
+        """What translating these sentences would take; nobody is asked for it."""
         ...
 
 
