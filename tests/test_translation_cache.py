@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -316,6 +317,15 @@ def test_each_kill_costs_no_more_than_one_batch(path: Path, caplog: pytest.LogCa
     assert len(asked) - len(set(asked)) <= kills * 8
     assert len(set(asked)) > 250
     assert not caplog.records
+
+
+def test_a_cache_that_nobody_closes_is_closed_when_it_is_let_go(path: Path) -> None:
+    cache = TranslationCache(path)
+    cache.put_many({RAIN: Translated("It rains.", "eng")}, **FROM_FAKE)
+    assert path.with_name(f"{path.name}-wal").exists()
+    del cache
+    gc.collect()
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 # Files that are not what they were.

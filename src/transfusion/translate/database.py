@@ -12,6 +12,7 @@ import random
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from datetime import datetime
@@ -44,8 +45,8 @@ class DamageError(sqlite3.DatabaseError):
 class Database:
     """A SQLite file in write-ahead mode, where the file system has it.
 
-    The file is opened when it is first needed and, after :meth:`close` or in a forked process, again. One connection
-    serves all threads, one after the other.
+    The file is opened when it is first needed and, after :meth:`close` or in a forked process, again; it is closed at
+    the latest when nobody holds this object any more. One connection serves all threads, one after the other.
 
     Write-ahead mode is for the processes of one machine. Machines that share a network folder need a file each.
 
@@ -147,6 +148,7 @@ class Database:
             self._disconnect()
         if self._connection is None:
             self._connection = self._open()
+            self._closing = weakref.finalize(self, _close, self._connection, self._process)
         return self._connection
 
     def _open(self) -> sqlite3.Connection:
@@ -202,8 +204,13 @@ class Database:
 
     def _disconnect(self) -> None:
         if self._connection is not None and self._process == os.getpid():
-            self._connection.close()
+            self._closing()
             self._connection = None
+
+
+def _close(connection: sqlite3.Connection, process: int) -> None:
+    if process == os.getpid():
+        connection.close()
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
