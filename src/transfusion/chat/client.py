@@ -115,11 +115,12 @@ class ChatClient:
             halt.set()
             raise
         except ChatError as error:
-            with self._lock:
-                self._unanswered_in_a_row += error.kind == "server"
-            if error.kind == "server" and self._is_down() and not halt.is_set():
-                halt.set()
-                raise
+            if error.kind == "server" and not halt.is_set():
+                with self._lock:
+                    self._unanswered_in_a_row += 1
+                if self._is_down():
+                    halt.set()
+                    raise
             return error
 
     def _persist(self, prompt: Prompt, halt: threading.Event) -> Reply:
