@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from transfusion.corpora.parallel_gold import ParallelGold
 from transfusion.document import AnnotatedText, Entity
@@ -42,6 +42,8 @@ The rest has nothing to go with:
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 BATCH = 64
+
+_Name = TypeVar("_Name", bound=str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def score_projections(
     return ProjectionScores(scores, bootstrap(scores, resamples=resamples, seed=seed), cases, _ceiling(gold))
 
 
-def to_markdown(results: Mapping[str, Mapping[str, ProjectionScores]]) -> str:
+def to_markdown(results: Mapping[_Name, Mapping[str, ProjectionScores]]) -> str:
     """Two tables: precision, recall and F1, and what became of the entities.
 
     :param results: Scores by method and language; rows keep this order.

@@ -10,9 +10,8 @@ from transfusion.encoder.model import Analysis, EncoderModel, Vectors
 from transfusion.fuse.base import note_missing_translation, translation_of
 from transfusion.fuse.sentences import by_sentence
 from transfusion.project.align import AlignmentSettings, project
+from transfusion.project.base import LOST_SPAN
 
-LOST_SPAN = "lost-span"
-"""Code of the note on a span of the pivot that found no home in the source."""
 TOO_LONG = "too-long-to-align"
 """Code of the note on a document that was labelled directly because its words are too many to compare."""
 MOST_COMPARISONS = 20_000_000

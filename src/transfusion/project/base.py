@@ -8,6 +8,9 @@ from typing import Protocol
 
 from transfusion.document import AnnotatedText, Entity, Note
 
+LOST_SPAN = "lost-span"
+"""Code of the note on a span that found no home in the other text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Projection:

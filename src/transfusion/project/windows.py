@@ -58,8 +58,14 @@ class WindowFinder:
                 likeness = spelling_similarity(string, self.text[start:end])
                 rank = likeness - _DISTANCE_WEIGHT * abs((start + end) / (2 * len(self.text)) - near)
                 if likeness >= least and (best is None or rank > best_rank):
-                    best, best_rank = Window(start, end, likeness), rank
+                    best, best_rank = Window(start, self._whole(end, string, taken), likeness), rank
         return best
+
+    def _whole(self, end: int, string: str, taken: Sequence[tuple[int, int]]) -> int:
+        """End of a window with the full stop that belongs to a name such as ``U.S.``"""
+        last = string[-1:]
+        free = all(end < start or stop <= end for start, stop in taken)
+        return end + 1 if free and not last.isalnum() and self.text[end : end + 1] == last else end
 
     def _stretches(self, words: int, free: Sequence[bool]) -> Iterator[tuple[int, int]]:
         """First and last word of every stretch that could be a string of so many words."""
