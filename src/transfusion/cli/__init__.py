@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from transfusion.cli import cache, compare, convert, doctor, evaluate, extract, mixture, models, train, translate
+from transfusion.cli import cache, compare, convert, doctor, evaluate, extract, mixture, models, project, train, translate
 
 app = typer.Typer(
     name="transfusion",
@@ -45,6 +45,7 @@ app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(epilog=compare.EXAMPLES)(compare.compare)
 app.add_typer(train.app, name="train")
 app.command(epilog=mixture.EXAMPLES)(mixture.mixture)
+app.add_typer(project.app, name="project")
 app.command(epilog=convert.EXAMPLES)(convert.convert)
 app.add_typer(cache.app, name="cache")
 app.command()(models.models)

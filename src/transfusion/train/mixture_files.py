@@ -4,7 +4,7 @@ For example::
 
     output = "$RUNS/mixture"         # folder; mixture.jsonl and summary.json are in it at the end
     translator = "apertium"          # or nllb:facebook/nllb-200-3.3B, ...
-    method = "align"                 # how spans are carried: align or marker
+    method = "align"                 # how spans are carried: align, marker or constrained
     languages = ["hrv", "cat", "spa"]
     translated = 8                   # examples for each task and language
     seed = 13
@@ -34,15 +34,19 @@ from transfusion.errors import ConfigError, FormatError, LanguageError
 from transfusion.formats.results import read_results
 from transfusion.language import get_language
 from transfusion.project.align import AlignProjector
+from transfusion.project.base import Projector
+from transfusion.project.constrained import ConstrainedProjector
 from transfusion.train.carriers import MarkingCarrier, ProjectingCarrier
 from transfusion.train.config import resolve
 from transfusion.train.mixture import Carrier, MixtureCounts, Task, english_records, translated_records
 from transfusion.translate.cache import CachedTranslator, TranslationCache
 from transfusion.translate.engines import load_translator
+from transfusion.translate.scoring import SequenceScorer
+from transfusion.translate.seq2seq import Seq2SeqTranslator
 
 log = logging.getLogger(__name__)
 
-METHODS = ("align", "marker")
+METHODS = ("align", "marker", "constrained")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,7 @@ def make_mixture(config: MixtureConfig, on_part: Callable[[PartResult], None] | 
     :param config: What goes in.
     :param on_part: Told of each part as it is done.
     :returns: The parts, in order.
-    :raises ConfigError: If the parts that are there were made with other settings.
+    :raises ConfigError: If the parts that are there were made with other settings, or the method needs another engine.
     :raises FormatError: If a corpus cannot be read.
     :raises TranslationError: If the translator fails; the parts made so far stay.
     """
@@ -261,8 +265,17 @@ def _documents(task: TaskConfig) -> Iterable[Document]:
 
 
 def _carrier(config: MixtureConfig, cache: TranslationCache) -> Carrier:
-    translator = CachedTranslator(load_translator(config.translator, config.options), cache)
+    engine = load_translator(config.translator, config.options)
+    translator = CachedTranslator(engine, cache)
     if config.method == "marker":
         return MarkingCarrier(translator)
-    projector = AlignProjector(EncoderModel.load(config.model))
+    projector: Projector
+    if config.method == "constrained":
+        if not isinstance(engine, Seq2SeqTranslator):
+            raise ConfigError(
+                f"constrained projection needs an engine that can score: nllb or hf, not {config.translator}"
+            )
+        projector = ConstrainedProjector(SequenceScorer(engine))
+    else:
+        projector = AlignProjector(EncoderModel.load(config.model))
     return ProjectingCarrier(translator, projector, method=config.method)
