@@ -44,7 +44,8 @@ def _units(text: str) -> list[str]:
 def _repetition(units: Sequence[str], *, strict: bool) -> tuple[int, str, float]:
     """The worst loop.
 
-    A loop of period p shows in pairs of neighbours that each stood p places before.
+    A loop of period p begins with a pair of neighbours that stood p places before, and goes on as long as each unit is
+    the same as the one p places before.
 
     :param units: Words and characters.
     :param strict: Count only what is surely a loop.
@@ -68,11 +69,11 @@ def _repetition(units: Sequence[str], *, strict: bool) -> tuple[int, str, float]
     for index, pair in enumerate(pairwise(units), start=1):
         distance = index - last.get(pair, index)
         last[pair] = index
-        if distance and distance == period:
+        if run and units[index] == units[index - period]:
             run += 1
-            continue
-        weigh(index)
-        period, run = distance, int(distance > 0)
+        else:
+            weigh(index)
+            period, run = distance, int(distance > 0)
     weigh(len(units))
     return worst, stretch, len(last) / max(1, len(units) - 1)
 

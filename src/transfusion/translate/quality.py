@@ -33,7 +33,6 @@ _ENOUGH_FOR_SCRIPT = 6.0
 _COPIED_SHARE = 0.7
 _COPIED_WORDS = 3
 _COPIED_LETTERS = 12.0
-_COPIED_TITLE_WORDS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +109,10 @@ def _language_faults(
 def _is_copied(source_words: list[str], translation_words: list[str]) -> bool:
     common = common_words(translation_words)
     letters = size("".join(common))
-    if len(common) >= _COPIED_WORDS and letters >= _COPIED_LETTERS:
-        in_source = {word.casefold() for word in source_words}
-        return size("".join(word for word in common if word.casefold() in in_source)) >= _COPIED_SHARE * letters
-    # Titles In Capitals and the like, which seem to hold nothing but names.
-    return len(translation_words) >= _COPIED_TITLE_WORDS and translation_words == source_words
+    if len(common) < _COPIED_WORDS or letters < _COPIED_LETTERS:
+        return False
+    in_source = {word.casefold() for word in source_words}
+    return size("".join(word for word in common if word.casefold() in in_source)) >= _COPIED_SHARE * letters
 
 
 def _shortened(text: str) -> str:
