@@ -11,10 +11,12 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transfusion.errors import MissingExtraError, ModelError
 from transfusion.language import get_language
+from transfusion.translate.checkpoint import read_network
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -25,7 +27,7 @@ _PURPOSE = "scoring with a causal language model"
 class CausalScorer:
     """Scores translations with a causal language model of the library transformers.
 
-    :param model: The model.
+    :param model: The model, ready for inference.
     :param tokenizer: Its tokeniser; it must be a fast one, which knows offsets.
     :param batch_tokens: How many tokens to put through the model at once.  The probabilities of all of them over the
         whole vocabulary are in memory at one time: 1024 tokens of Gemma's 262,144 pieces are 1 GiB.
@@ -36,7 +38,6 @@ class CausalScorer:
         if not tokenizer.is_fast:
             raise ModelError(f"{type(tokenizer).__name__} does not say where its tokens stand: a fast one is needed")
         self.model = model
-        self.model.train(False)
         self.tokenizer = tokenizer
         self.batch_tokens = batch_tokens
         line_end = tokenizer.encode("\n", add_special_tokens=False)
@@ -56,7 +57,7 @@ class CausalScorer:
         :param batch_tokens: See the class.
         :returns: The scorer.
         :raises MissingExtraError: If transformers or PyTorch is not installed.
-        :raises ModelError: If the folder does not hold a causal language model.
+        :raises ModelError: If the tokeniser or the weights cannot be read.
         """
         try:
             import torch
@@ -66,9 +67,9 @@ class CausalScorer:
         kind = {} if gguf_file is None else {"gguf_file": gguf_file}
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, **kind)
-            model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=torch.bfloat16, **kind)
         except (OSError, ValueError, KeyError) as error:
-            raise ModelError(f"{folder}: no causal language model can be loaded from it: {error}") from error
+            raise ModelError(f"{folder}: its tokeniser cannot be read: {error}") from error
+        model = read_network(AutoModelForCausalLM, Path(folder), dtype=torch.bfloat16, **kind)
         return cls(model, tokenizer, batch_tokens=batch_tokens)
 
     def token_log_probabilities(
