@@ -9,7 +9,19 @@ from typing import Annotated
 
 import typer
 
-from transfusion.cli import cache, compare, convert, doctor, evaluate, extract, mixture, models, project, train, translate
+from transfusion.cli import (
+    cache,
+    compare,
+    convert,
+    doctor,
+    evaluate,
+    extract,
+    mixture,
+    models,
+    project,
+    train,
+    translate,
+)
 
 app = typer.Typer(
     name="transfusion",
