@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from transfusion.document import AnnotatedText, Entity
 from transfusion.encoder.layout import Slot
-from transfusion.encoder.model import Vectors
+from transfusion.encoder.model import EncoderModel, Vectors
 from transfusion.encoder.units import split_units
-from transfusion.project.align import AlignmentSettings, project
+from transfusion.project.align import TOO_LONG, AlignmentSettings, AlignProjector, project
 from transfusion.project.base import Projection
 
 
@@ -199,3 +199,15 @@ def test_every_span_is_carried_or_lost_and_none_twice(pivot: list[str], source: 
         sorted(e.start for e in (*(old for old, _ in found.carried), *found.lost))
         == edges[: 2 * (len(edges) // 2)][::2]
     )
+
+
+def test_texts_too_long_to_compare_lose_their_spans_and_say_so(
+    tiny_model: EncoderModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transfusion.project.align.MOST_COMPARISONS", 20)
+    ruto = (Entity(0, 4, "PER"),)
+    annotated = AnnotatedText("Ruto came", "eng", ruto)
+    short, long = AnnotatedText("Ruto alikuja", "swa"), AnnotatedText("Ruto alikuja " * 6, "swa")
+    found, lost = AlignProjector(tiny_model).project([annotated, annotated], [short, long])
+    assert [(home.start, home.end) for home in found.entities] == [(0, 4)]
+    assert (lost.carried, lost.lost, [note.code for note in lost.notes]) == ((), ruto, [TOO_LONG])

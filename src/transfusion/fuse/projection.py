@@ -9,13 +9,8 @@ from transfusion.document import AnnotatedText, Document, Entity
 from transfusion.encoder.model import Analysis, EncoderModel, Vectors
 from transfusion.fuse.base import note_missing_translation, translation_of
 from transfusion.fuse.sentences import by_sentence
-from transfusion.project.align import AlignmentSettings, project
+from transfusion.project.align import MOST_COMPARISONS, TOO_LONG, AlignmentSettings, project
 from transfusion.project.base import LOST_SPAN
-
-TOO_LONG = "too-long-to-align"
-"""Code of the note on a document that was labelled directly because its words are too many to compare."""
-MOST_COMPARISONS = 20_000_000
-"""Words of the source times words of the pivot; a table of so many numbers takes 80 MB, and several are needed."""
 
 
 class ProjectionFuser:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from transfusion.document import AnnotatedText, Entity, Match
+from transfusion.document import AnnotatedText, Entity, Match, Note
 from transfusion.encoder.layout import Slot
 from transfusion.encoder.model import EncoderModel, Vectors
 from transfusion.project.base import Projection
@@ -41,8 +41,16 @@ PHRASES = AlignmentSettings(threshold=0.15, spelling=0.6, gap=2, grow=True)
 """For spans that are ordinary words, such as slots ("every day at 6 am"); chosen on the valid files of xSID."""
 
 
+TOO_LONG = "too-long-to-align"
+"""Code of the note on a pair of texts whose words are too many to compare."""
+MOST_COMPARISONS = 20_000_000
+"""Words of the one text times words of the other; a table of so many numbers takes 80 MB, and several are needed."""
+
+
 class AlignProjector:
     """Carries spans to where the encoder's view of the words says that they went.
+
+    Of a pair of texts that are too long to compare, all spans are lost, with a note.
 
     :param model: The encoder, whose middle layer aligns the words.
     :param settings: What counts as aligned.
@@ -56,11 +64,18 @@ class AlignProjector:
         """Carry spans over; see :class:`~transfusion.project.base.Projector`."""
         analyses = self.model.analyse([*annotated, *others])
         return [
-            project(one, ours.vectors, other.text, theirs.vectors, self.settings)
+            self._project(one, ours.vectors, other.text, theirs.vectors)
             for one, other, ours, theirs in zip(
                 annotated, others, analyses[: len(annotated)], analyses[len(annotated) :], strict=True
             )
         ]
+
+    def _project(self, annotated: AnnotatedText, vectors: Vectors, text: str, text_vectors: Vectors) -> Projection:
+        comparisons = len(vectors.slots) * len(text_vectors.slots)
+        if comparisons > MOST_COMPARISONS:
+            note = Note(TOO_LONG, f"{comparisons} pairs of words are too many to align", "warning")
+            return Projection((), annotated.entities, (note,))
+        return project(annotated, vectors, text, text_vectors, self.settings)
 
 
 def project(

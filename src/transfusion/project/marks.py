@@ -165,9 +165,9 @@ def _pattern(style: Style, kinds: tuple[tuple[str, str], ...]) -> regex.Pattern[
     opening = "(?:" + "|".join(regex.escape(kind[0]) for kind in kinds) + ")"
     closing = "(?:" + "|".join(regex.escape(kind[1]) for kind in kinds) + ")"
     if style == "brackets":
-        return regex.compile(rf"(?P<opens>{opening}(?:\s*{opening})*)|(?P<slash>{closing}(?:\s*{closing})*)")
+        return regex.compile(rf"{opening}(?:\s*+{opening})*+|(?P<slash>{closing}(?:\s*+{closing})*+)")
     name = r"\d{1,4}" if style == "indexed" else r"\p{L}{1,12}"
-    return regex.compile(rf"{opening}\s*(?P<slash>[/／\\])?\s*(?P<name>{name})\s*{closing}")
+    return regex.compile(rf"{opening}\s*+(?:(?P<slash>[/／\\])\s*+)?(?P<name>{name})\s*+{closing}")
 
 
 def _find(translation: str, style: Style, pattern: regex.Pattern[str], count: int) -> list[_Mark]:

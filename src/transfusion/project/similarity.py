@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from difflib import SequenceMatcher
 from functools import lru_cache
 
 _PLAIN_LETTERS = str.maketrans("ɔɛəŋɓɗƙʉɩʋɣɖƒɲʼ", "oeenbdkuivgdfn'")
@@ -41,6 +42,22 @@ def spelling_similarity(one: str, other: str) -> float:
     spelt, sounds = _bigrams(one)
     other_spelt, other_sounds = _bigrams(other)
     return max(_dice(spelt, other_spelt), _dice(sounds, other_sounds))
+
+
+def phrase_similarity(one: str, other: str) -> float:
+    """How alike two strings of one or several words are: bigrams or the longest common runs, whichever says more.
+
+    Bigrams know a name that is spelt by ear; runs know that half a name is not the whole (``difflib``).
+
+    :param one: A string.
+    :param other: Another.
+    :returns: 0 for nothing in common; 1 for the same letters.
+    """
+    bigrams = spelling_similarity(one, other)
+    runs = SequenceMatcher(None, one.casefold(), other.casefold(), autojunk=False)
+    if min(runs.real_quick_ratio(), runs.quick_ratio()) <= bigrams:
+        return bigrams
+    return max(bigrams, runs.ratio())
 
 
 def _dice(one: Counter[str], other: Counter[str]) -> float:

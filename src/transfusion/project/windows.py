@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from transfusion.encoder.units import split_units
-from transfusion.project.similarity import spelling_similarity
+from transfusion.project.similarity import phrase_similarity
 
 _DISTANCE_WEIGHT = 0.05
 """What the whole length of the text away costs: it decides between stretches that are equally alike."""
@@ -55,7 +55,7 @@ class WindowFinder:
         for string in dict.fromkeys(wanted):
             for first, last in self._stretches(len(_words(string)), free):
                 start, end = self._words[first][0], self._words[last][1]
-                likeness = spelling_similarity(string, self.text[start:end])
+                likeness = phrase_similarity(string, self.text[start:end])
                 rank = likeness - _DISTANCE_WEIGHT * abs((start + end) / (2 * len(self.text)) - near)
                 if likeness >= least and (best is None or rank > best_rank):
                     best, best_rank = Window(start, self._whole(end, string, taken), likeness), rank
