@@ -34,6 +34,14 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or fills the translation cache of the person who runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRANSFUSION_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 def label_capitalised_words(documents: Iterable[Document], /) -> Iterator[Document]:
     """A stage that labels words with a capital: what a reader who knows no word of the language would guess."""
     for document in documents:
