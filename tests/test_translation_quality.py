@@ -110,6 +110,13 @@ def test_a_copied_source() -> None:
     assert "copied" in codes(SWAHILI, SWAHILI.replace("Rais", "President").upper())
 
 
+def test_a_copied_headline_is_no_list_of_names() -> None:
+    headline = "Rais Ruto Akutana Na Museveni Mjini Kampala"
+    assert codes(headline, headline) == ["copied"]
+    names = "William Ruto, Yoweri Museveni, Salva Kiir, Abiy Ahmed"
+    assert codes(names, names) == []
+
+
 def test_pidgin_shares_its_words_with_english() -> None:
     pidgin = "Police don arrest two men for Enugu because dem carry gun enter market."
     english = "Police have arrested two men in Enugu because they carried a gun into the market."

@@ -33,6 +33,7 @@ _ENOUGH_FOR_SCRIPT = 6.0
 _COPIED_SHARE = 0.7
 _COPIED_WORDS = 3
 _COPIED_LETTERS = 12.0
+_COPIED_HEADLINE_WORDS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,30 +89,31 @@ def _faults(
         share = foreign_share(translation, script)
         if share > (_FOREIGN_SHARE if script == "Latn" else _FOREIGN_SHARE_NOT_LATIN):
             yield Fault("wrong-script", f"{share:.0%} of the letters are not of the script {script}", True)
-    yield from _language_faults(words(source), words(translation), source_language, target_language)
+    yield from _language_faults(source, translation, source_language, target_language)
     if lost := lost_numbers(source, translation):
         numbers = ", ".join(map(_shortened, lost[:5])) + (", …" if len(lost) > 5 else "")
         yield Fault("numbers-lost", f"numbers of the source are missing: {numbers}", False)
 
 
-def _language_faults(
-    source_words: list[str], translation_words: list[str], source_language: str, target_language: str
-) -> Iterator[Fault]:
-    close = are_close(source_language, target_language)
-    copied = _is_copied(source_words, translation_words)
-    if copied and (not close or is_still_source(translation_words, source=source_language, target=target_language)):
+def _language_faults(source: str, translation: str, source_language: str, target_language: str) -> Iterator[Fault]:
+    translated = words(translation)
+    if _is_copied(source, translation, translated) and (
+        not are_close(source_language, target_language)
+        or is_still_source(translated, source=source_language, target=target_language)
+    ):
         yield Fault("copied", "the translation is the source, copied", True)
-    found = wrong_language(translation_words, target=target_language)
+    found = wrong_language(translated, target=target_language)
     if found is not None:
         yield Fault("wrong-language", f"the translation is in {found!r}, not in {target_language!r}", True)
 
 
-def _is_copied(source_words: list[str], translation_words: list[str]) -> bool:
-    common = common_words(translation_words)
+def _is_copied(source: str, translation: str, translated: list[str]) -> bool:
+    common = common_words(translated)
     letters = size("".join(common))
     if len(common) < _COPIED_WORDS or letters < _COPIED_LETTERS:
-        return False
-    in_source = {word.casefold() for word in source_words}
+        # A Headline In Capitals looks like names; but a row of so many names would hold commas.
+        return len(translated) >= _COPIED_HEADLINE_WORDS and "," not in translation and translated == words(source)
+    in_source = {word.casefold() for word in words(source)}
     return size("".join(word for word in common if word.casefold() in in_source)) >= _COPIED_SHARE * letters
 
 
