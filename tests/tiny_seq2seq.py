@@ -15,6 +15,8 @@ import sentencepiece
 import torch
 import transformers
 
+torch.set_num_threads(1)  # the networks are too small to share out
+
 SENTENCES = (
     "Rais Ruto alikutana na Museveni mjini Kampala siku ya Jumatatu.",
     "The president met the minister in Nairobi, and they spoke for an hour.",

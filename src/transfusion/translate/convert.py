@@ -220,6 +220,8 @@ def _converter(source: Path, tokenizer_folder: Path) -> Any:
                 )
             # CTranslate2 goes by it to tell mBART-50 from mBART; transformers does not write it any more.
             self.config.tokenizer_class = type(self.tokenizer).__name__
+            if self.config.model_type == "mbart" and self.tokenizer.bos_token is None:
+                self.tokenizer.bos_token = self.tokenizer.cls_token  # mBART-50 never reads it; CTranslate2 wants one
             # The tags of M2M-100 are tokens too.
             tokens = all_tokens(self.tokenizer)
             self.tokenizer.get_vocab = lambda: tokens

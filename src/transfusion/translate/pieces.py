@@ -16,6 +16,9 @@ from transfusion.errors import MissingExtraError, ModelError
 from transfusion.translate.checkpoint import fingerprint, tokenizer_files
 
 
+_SPACE = "▁"
+
+
 class PieceAt(NamedTuple):
     """A piece of a text.
 
@@ -135,13 +138,18 @@ class Pieces:
         if self._target_model is not None:
             found = self._target_model.encode(readable, return_type="proto").pieces
             ids = self._target_ids([piece.piece for piece in found])
-            spans = [(piece.begin, piece.end) for piece in found]
+            place = _code_points(readable)
+            spans = [(place[piece.begin], place[piece.end]) for piece in found]
         elif not self.tokenizer.is_fast:
             raise ModelError(f"{type(self.tokenizer).__name__} does not tell where its pieces stand in a text")
         else:
             cut = self.tokenizer(readable, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
             ids, spans = list(cut["input_ids"]), list(cut["offset_mapping"])
-        return [PieceAt(identity, *_trimmed(readable, *span)) for identity, span in zip(ids, spans, strict=True)]
+        return [
+            # The mark of a space that is not in the text is said to stand on the letter that it goes before.
+            PieceAt(identity, *_trimmed(readable, start, start if self.token(identity) == _SPACE else end))
+            for identity, (start, end) in zip(ids, spans, strict=True)
+        ]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of pieces, without tags."""
@@ -175,6 +183,11 @@ class Pieces:
 def _without_surrogates(text: str) -> str:
     """The text with ``?`` for each half of a surrogate pair, which no tokenizer takes; nothing moves."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _code_points(text: str) -> list[int]:
+    """For each byte of a text in UTF-8, and for the end, which code point it belongs to: SentencePiece counts bytes."""
+    return [index for index, character in enumerate(text) for _ in character.encode("utf-8")] + [len(text)]
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
