@@ -13,9 +13,10 @@ from transfusion.annotate.base import Annotator
 from transfusion.cli import app
 from transfusion.document import AnnotatedText, Document, Entity
 from transfusion.errors import ConfigError, TranslationError
+from transfusion.project.base import Projection, Projector
 from transfusion.train.examples import Example, read_examples
 from transfusion.train.mixture_files import MixtureConfig, TaskConfig, make_mixture, read_mixture_config
-from transfusion.train.rough import roughened
+from transfusion.train.rough import rough_sources, roughened
 from transfusion.translate.base import FakeTranslator, Translated
 
 GLOSSARY = {
@@ -31,6 +32,19 @@ GLOSSARY = {
 }
 
 
+CATALAN = {
+    "the": "el",
+    "president": "president",
+    "met": "va trobar",
+    "in": "a",
+    "rain": "pluja",
+    "fell": "va caure",
+    "farmers": "pagesos",
+    "visited": "va visitar",
+    "yesterday": "ahir",
+}
+
+
 class Engine(FakeTranslator):
     """English to Spanish and Catalan by glossary; it loses the marks of one name, and may be switched off."""
 
@@ -38,9 +52,14 @@ class Engine(FakeTranslator):
         super().__init__(GLOSSARY)
         self.left = 1_000_000
 
+    @property
+    def signature(self) -> str:
+        return "glossaries"
+
     def translate(self, texts: Sequence[str], /, *, source: str, target: str) -> list[Translated | None]:
         if target == "lug":
             self.languages = frozenset({"no such"})
+        self.glossary = CATALAN if target == "cat" else GLOSSARY
         self.left -= len(texts)
         if self.left < 0:
             raise TranslationError("switched off")
@@ -106,7 +125,7 @@ def test_a_record_holds_both_texts_with_both_annotations_and_where_it_comes_from
         assert ours == [(e.label, pivot.mention(e)) for e in pivot.entities], "names are not translated"
     raw = [json.loads(line) for line in (tmp_path / "mixture" / "mixture.jsonl").read_text().splitlines()]
     assert {record["task"] for record in raw} == {"ner"}
-    assert raw[-1]["provenance"]["carrier"].startswith("marker-brackets+fake:")
+    assert raw[-1]["provenance"]["carrier"].startswith("marker-brackets+glossaries")
     assert raw[-1]["provenance"]["checks"] == ["every-span", "no-severe-fault"]
     assert raw[-1]["provenance"]["from"].startswith("train-")
 
@@ -217,6 +236,41 @@ def test_rough_pivots_go_there_and_back_and_are_annotated_anew() -> None:
     assert rough.document.pivot is not None
     assert rough.document.pivot.text == "theish presidentish Museveni metish farmersish"
     assert [rough.document.pivot.mention(e) for e in rough.document.pivot.entities] == ["Museveni"]
+
+
+class SameWords(Projector):
+    """Finds a span where the other text has its first word."""
+
+    def project(self, annotated: Sequence[AnnotatedText], others: Sequence[AnnotatedText], /) -> list[Projection]:
+        found = []
+        for text, other in zip(annotated, others, strict=True):
+            homes, lost = [], []
+            for entity in text.entities:
+                start = other.text.find(text.mention(entity))
+                if start < 0:
+                    lost.append(entity)
+                else:
+                    homes.append(
+                        (entity, Entity(start, start + entity.end - entity.start, entity.label, 0.5, "aligned"))
+                    )
+            found.append(Projection(tuple(homes), tuple(lost)))
+        return found
+
+
+def test_rough_english_is_something_to_learn_to_annotate() -> None:
+    texts = [
+        AnnotatedText("The president Museveni met farmers", "eng", (Entity(14, 22, "PER"),)),
+        AnnotatedText("Rain fell in Rain", "eng", (Entity(13, 17, "LOC"),)),
+    ]
+    unsure = Example(Document("3", AnnotatedText("Museveni met Ruto", "eng")), ((0, 8),))
+    examples = [*(Example(Document(str(number), text)) for number, text in enumerate(texts, 1)), unsure]
+    (rough,) = rough_sources(examples, BACK, SameWords(), through=["spa"])
+    assert rough.document.id == "1-rough"
+    assert rough.document.source == AnnotatedText(
+        "theish presidentish Museveni metish farmersish", "eng", (Entity(20, 28, "PER"),)
+    )
+    with pytest.raises(ConfigError, match="through"):
+        list(rough_sources(examples, BACK, SameWords(), through=[]))
 
 
 def test_a_source_that_the_engine_knows_is_translated_itself() -> None:

@@ -12,8 +12,9 @@ from dataclasses import replace
 from itertools import cycle, islice
 
 from transfusion.annotate.base import Annotator
-from transfusion.document import AnnotatedText
+from transfusion.document import AnnotatedText, Document
 from transfusion.errors import ConfigError
+from transfusion.project.base import Projector
 from transfusion.train.examples import Example
 from transfusion.translate.base import Translator
 from transfusion.translate.bind import bind
@@ -48,22 +49,65 @@ def roughened(
     remaining = iter(examples)
     ways = cycle(through or [pivot])
     while chunk := list(islice(remaining, CHUNK)):
-        by_road: dict[tuple[str, str], list[tuple[int, str]]] = {}
-        for index, example in enumerate(chunk):
-            old = None if from_source else example.document.pivot
-            text = old or example.document.source
-            by_road.setdefault((text.language, next(ways)), []).append((index, text.text))
-        pivots: dict[int, str] = {}
-        for (language, other), items in by_road.items():
-            texts = [text for _, text in items]
-            found = _there_and_back(texts, translator, language, other, pivot)
-            pivots.update({index: text for (index, _), text in zip(items, found, strict=True) if text and text.strip()})
-        texts_of = [AnnotatedText(pivots[index], pivot) for index in sorted(pivots)]
-        annotated = annotator.annotate(texts_of)
-        for index, text, entities in zip(sorted(pivots), texts_of, annotated, strict=True):
+        texts = [(None if from_source else example.document.pivot) or example.document.source for example in chunk]
+        rough = _rough(texts, translator, ways, pivot)
+        annotated = annotator.annotate(list(rough.values()))
+        for (index, text), entities in zip(rough.items(), annotated, strict=True):
             document = chunk[index].document
-            rough = replace(document, id=f"{document.id}-rough", pivot=text.with_entities(entities))
-            yield replace(chunk[index], document=rough)
+            document = replace(document, id=f"{document.id}-rough", pivot=text.with_entities(entities))
+            yield replace(chunk[index], document=document)
+
+
+def rough_sources(
+    examples: Iterable[Example],
+    translator: Translator,
+    projector: Projector,
+    *,
+    through: Sequence[str],
+    pivot: str = "eng",
+) -> Iterator[Example]:
+    """Examples whose sources are machine translations, with their labels carried over.
+
+    They are what an annotator has to read when pivots are rough.
+
+    :param examples: Examples; their sources are translated.
+    :param translator: What translates.
+    :param projector: What carries the labels.
+    :param through: Languages that sources in the pivot language go through and back, each in its turn.
+    :param pivot: ISO 639-3 code of the language that the new sources are in.
+    :yields: The examples whose spans all arrived, in order, without pivots. One with an unsure stretch is dropped:
+        nobody knows where that went.
+    :raises ConfigError: If texts in the pivot language have no language to go through.
+    :raises TranslationError: If the engine fails.
+    :raises LanguageError: If the engine does not know one of the languages.
+    """
+    remaining = (example for example in examples if not example.unsure)
+    ways = cycle(through or [pivot])
+    while chunk := list(islice(remaining, CHUNK)):
+        rough = _rough([example.document.source for example in chunk], translator, ways, pivot)
+        given = [chunk[index].document.source for index in rough]
+        projections = projector.project(given, list(rough.values()))
+        for (index, text), projection in zip(rough.items(), projections, strict=True):
+            if not projection.lost:
+                spans = tuple(replace(entity, score=1.0, match="exact") for entity in projection.entities)
+                document = chunk[index].document
+                yield Example(Document(f"{document.id}-rough", text.with_entities(spans)))
+
+
+def _rough(
+    texts: Sequence[AnnotatedText], translator: Translator, ways: Iterator[str], pivot: str
+) -> dict[int, AnnotatedText]:
+    """Machine translations of texts into the pivot language, by the number of the text; those that there are."""
+    by_road: dict[tuple[str, str], list[int]] = {}
+    for index, text in enumerate(texts):
+        by_road.setdefault((text.language, next(ways)), []).append(index)
+    rough: dict[int, AnnotatedText] = {}
+    for (language, other), indexes in by_road.items():
+        found = _there_and_back([texts[index].text for index in indexes], translator, language, other, pivot)
+        for index, text in zip(indexes, found, strict=True):
+            if text and text.strip():
+                rough[index] = AnnotatedText(text, pivot)
+    return dict(sorted(rough.items()))
 
 
 def _there_and_back(

@@ -28,9 +28,10 @@ from transfusion.corpora.columns import read_gold
 from transfusion.encoder.model import EncoderModel
 from transfusion.errors import ConfigError
 from transfusion.language import get_language
+from transfusion.project.align import AlignProjector
 from transfusion.train.config import resolve
 from transfusion.train.examples import Example, detokenised, read_examples, write_examples
-from transfusion.train.rough import roughened
+from transfusion.train.rough import rough_sources, roughened
 from transfusion.translate.cache import CachedTranslator, TranslationCache
 from transfusion.translate.engines import load_translator
 
@@ -45,6 +46,7 @@ class RoughPart:
     :param through: Languages that pivots go through and back.
     :param name: Folder inside the output, so that parts with files of one name do not meet.
     :param from_source: Whether the source is translated, and not the old pivot.
+    :param as_source: Whether the translation becomes the source, for an annotator to learn from, and not the pivot.
     :param limit: Examples of each file, chosen by the seed; 0 for all.
     """
 
@@ -52,6 +54,7 @@ class RoughPart:
     through: tuple[str, ...] = ()
     name: str = "."
     from_source: bool = False
+    as_source: bool = False
     limit: int = 0
 
 
@@ -112,7 +115,8 @@ def make_rough_files(config: RoughConfig, on_file: Callable[[Path, int], None] |
     :raises ConfigError: If no file matches.
     :raises TranslationError: If the translator fails.
     """
-    annotator = EncoderAnnotator(EncoderModel.load(config.model))
+    model = EncoderModel.load(config.model)
+    annotator, projector = EncoderAnnotator(model), AlignProjector(model)
     made = {}
     with TranslationCache() as cache:
         translator = CachedTranslator(load_translator(config.translator, config.options), cache)
@@ -127,7 +131,12 @@ def make_rough_files(config: RoughConfig, on_file: Callable[[Path, int], None] |
                     continue
                 examples = _chosen(path, part.limit, config.seed)
                 partial = target.with_suffix(".partial")
-                rough = roughened(examples, translator, annotator, through=part.through, from_source=part.from_source)
+                if part.as_source:
+                    rough = rough_sources(examples, translator, projector, through=part.through)
+                else:
+                    rough = roughened(
+                        examples, translator, annotator, through=part.through, from_source=part.from_source
+                    )
                 made[target] = write_examples(partial, rough)
                 partial.rename(target)
                 if on_file is not None:
