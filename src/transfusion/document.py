@@ -11,8 +11,9 @@ from typing import Any, Literal
 Match = Literal["exact", "aligned", "similar", "grounded"]
 """How a span was found in the text.
 
-``exact``: a model labelled these very characters; ``aligned``: carried over by word alignment; ``similar``: carried
-over by string similarity; ``grounded``: a string that a model wrote, looked up in the text.
+``exact``: a model labelled these very characters; ``aligned``: carried over by word alignment, or by marks that a
+translator kept or would have put there; ``similar``: carried over by string similarity; ``grounded``: a string that a
+model wrote, looked up in the text.
 """
 
 Severity = Literal["info", "warning", "error"]
