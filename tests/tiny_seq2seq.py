@@ -54,10 +54,15 @@ def tiny_nllb(folder: Path, *, seed: int = 1, tokenizer: bool = True, mixture: b
     pieces = train_pieces(folder, "sentencepiece.bpe.model", unk_id=0, bos_id=1, eos_id=2, pad_id=-1)
     own = transformers.NllbTokenizer.from_pretrained(str(folder), extra_special_tokens=list(FLORES))
     pieces.unlink()
-    ids = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2, "decoder_start_token_id": 2}
+    ids: dict[str, Any] = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2, "decoder_start_token_id": 2}
     torch.manual_seed(seed)
     if mixture:
-        experts = {"num_experts": 2, "encoder_sparse_step": 1, "decoder_sparse_step": 2, "router_dtype": "float32"}
+        experts: dict[str, Any] = {
+            "num_experts": 2,
+            "encoder_sparse_step": 1,
+            "decoder_sparse_step": 2,
+            "router_dtype": "float32",
+        }
         config = transformers.NllbMoeConfig(vocab_size=len(own), **_SHAPE, **ids, **experts)
         _save(transformers.NllbMoeForConditionalGeneration(config), folder)
     else:
@@ -98,13 +103,15 @@ def tiny_marian(
     :param separate: Whether each side has a vocabulary of its own.
     :returns: The folder.
     """
-    for name in ("source.spm", "target.spm"):
-        pieces = train_pieces(folder, name, model_type="unigram", unk_id=1, eos_id=0, bos_id=-1, pad_id=-1)
-    tokens = ["</s>", "<unk>", *_names(pieces)[2:], *tags, "<pad>"]
+    source_pieces, target_pieces = (
+        train_pieces(folder, name, model_type="unigram", unk_id=1, eos_id=0, bos_id=-1, pad_id=-1)
+        for name in ("source.spm", "target.spm")
+    )
+    tokens = ["</s>", "<unk>", *_names(source_pieces)[2:], *tags, "<pad>"]
     _write_vocabulary(folder, tokens)
     if separate:
-        _write_vocabulary(folder, ["</s>", "<unk>", *_names(pieces)[:1:-1], "<pad>"], name="target_vocab.json")
-    settings = {"source_lang": source, "target_lang": target, "separate_vocabs": separate}
+        _write_vocabulary(folder, ["</s>", "<unk>", *_names(target_pieces)[:1:-1], "<pad>"], name="target_vocab.json")
+    settings: dict[str, Any] = {"source_lang": source, "target_lang": target, "separate_vocabs": separate}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Recommended: pip install sacremoses")
         own = transformers.MarianTokenizer.from_pretrained(str(folder), **settings)
@@ -156,7 +163,8 @@ def tiny_t5(
         return _save(transformers.LongT5ForConditionalGeneration(transformers.LongT5Config(**shape)), folder)
     if kind == "mt5":
         return _save(transformers.MT5ForConditionalGeneration(transformers.MT5Config(**shape)), folder)
-    config = transformers.T5Config(tie_word_embeddings=scaled, **shape)
+    shape["tie_word_embeddings"] = scaled  # what the files of both releases call it
+    config = transformers.T5Config(**shape)
     return _save(transformers.T5ForConditionalGeneration(config), folder)
 
 
