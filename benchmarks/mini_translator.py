@@ -21,7 +21,8 @@ from random import Random
 from typing import Any
 
 import torch
-from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
 from torch.nn import functional
 
 from transfusion.corpora.mafand import Pair, find_pair_files, read_pairs
@@ -115,12 +116,12 @@ def train(options: argparse.Namespace) -> None:
     settings = LoraConfig(
         r=options.rank, lora_alpha=2 * options.rank, target_modules="all-linear", task_type="CAUSAL_LM"
     )
-    adapted = get_peft_model(network, settings, autocast_adapter_dtype=False)
+    adapted: Any = get_peft_model(network, settings, autocast_adapter_dtype=False)
     weights = [weight for weight in adapted.parameters() if weight.requires_grad]
     for weight in weights:
         weight.data = weight.data.float()
     optimiser = torch.optim.AdamW(weights, lr=options.rate, weight_decay=0.0, betas=(0.9, 0.98))
-    body = torch.compile(adapted.base_model.model.model, dynamic=True)
+    body: Any = torch.compile(adapted.base_model.model.model, dynamic=True)
     begun: float | None = None
     losses: list[float] = []
     for step, batch in enumerate(batches(examples, options.positions, random)):

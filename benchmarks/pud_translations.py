@@ -1,6 +1,6 @@
 """Write the English PUD sentences as translations of those of another language.
 
-    python benchmarks/pud_translations.py DATA/uner OUTPUT
+python benchmarks/pud_translations.py DATA/uner OUTPUT
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
-from sacrebleu.metrics import CHRF
+from sacrebleu.metrics.chrf import CHRF
 
 from transfusion.document import AnnotatedText, Document
 from transfusion.evaluate.run import GoldSet, load_gold

@@ -40,7 +40,8 @@ def tokenizer() -> PreTrainedTokenizerFast:
         SENTENCES, trainers.BpeTrainer(vocab_size=90, special_tokens=[*names.values()], initial_alphabet=letters)
     )
     core.post_processor = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 1)])
-    return transformers.PreTrainedTokenizerFast(tokenizer_object=core, **names)
+    tokenizer: PreTrainedTokenizerFast = transformers.PreTrainedTokenizerFast(tokenizer_object=core, **names)
+    return tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +126,7 @@ def test_the_exact_search_finds_what_trying_everything_finds(scorer: CausalScore
         source = mark(ENGLISH, start, end, ("[", "]"))
         best = max(
             ((one, other) for one, other in product(starts, ends) if one < other),
-            key=lambda span: total(scorer, source, mark(SWAHILI, *span, ("[", "]"))),
+            key=lambda span: total(scorer, source, mark(SWAHILI, span[0], span[1], ("[", "]"))),
         )
         assert [(home.start, home.end) for home in found.entities] == [best]
 

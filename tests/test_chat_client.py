@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Iterator
 
 import pytest
+
 from chat_server import (
     ENGLISH,
     SWAHILI,
@@ -20,7 +21,6 @@ from chat_server import (
     translate,
     translator,
 )
-
 from transfusion.chat.patience import Patience
 from transfusion.chat.usage import Usage
 from transfusion.errors import ConfigError, TranslationError

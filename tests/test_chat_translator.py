@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+
 from chat_server import (
     ENGLISH,
     SWAHILI,
@@ -21,7 +22,6 @@ from chat_server import (
     translations,
     translator,
 )
-
 from transfusion.chat.usage import Usage
 from transfusion.errors import ConfigError, LanguageError, MissingExtraError
 from transfusion.translate.base import Translated

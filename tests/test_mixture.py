@@ -217,7 +217,7 @@ class NamesFirst(Annotator):
     """Labels the first capitalised word that is not the first of all."""
 
     def annotate(self, texts: Sequence[AnnotatedText], /) -> list[tuple[Entity, ...]]:
-        found = []
+        found: list[tuple[Entity, ...]] = []
         for text in texts:
             name = next((word for word in text.text.split()[1:] if word[0].isupper()), None)
             start = text.text.index(name) if name else 0

@@ -46,10 +46,9 @@ def parallel_file(translations: str | None, translator: str | None) -> tuple[str
     :raises ConfigError: If there are both.
     """
     if translator is not None and translator.startswith("parallel:"):
-        translator, named = None, translator.partition(":")[2]
         if translations is not None:
             raise ConfigError("two files of translations: --translations and --translator parallel:…; give one")
-        translations = named
+        return translator.partition(":")[2], None
     if translations is not None and translator is not None:
         raise ConfigError("--translations and --translator exclude each other: the file has the translations")
     return translations, translator

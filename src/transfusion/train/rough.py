@@ -104,9 +104,9 @@ def _rough(
     rough: dict[int, AnnotatedText] = {}
     for (language, other), indexes in by_road.items():
         found = _there_and_back([texts[index].text for index in indexes], translator, language, other, pivot)
-        for index, text in zip(indexes, found, strict=True):
-            if text and text.strip():
-                rough[index] = AnnotatedText(text, pivot)
+        for index, translation in zip(indexes, found, strict=True):
+            if translation and translation.strip():
+                rough[index] = AnnotatedText(translation, pivot)
     return dict(sorted(rough.items()))
 
 

@@ -183,6 +183,8 @@ class _Line:
     def given_to(self, document: Document) -> Document:
         """The document with what the line says.
 
+        :param document: The document of the line.
+        :returns: The document with pivot, sentences and notes.
         :raises LineProblem: If the sentences do not fit the document.
         """
         notes = (*document.notes, *self.notes)
@@ -245,10 +247,10 @@ def _sentences(value: Any) -> tuple[SentencePair, ...]:
 
 def _notes(value: Any) -> tuple[Note, ...]:
     try:
-        notes = tuple(Note(note["code"], note["message"], note.get("severity", "info")) for note in value or ())
+        given = [(note["code"], note["message"], note.get("severity", "info")) for note in value or ()]
     except (TypeError, KeyError, AttributeError):
         raise LineProblem("'notes' must be a list of objects with 'code', 'message' and 'severity'") from None
     # A note here is about a translation: it never makes a document one that failed.
-    if not all(isinstance(n.code, str) and isinstance(n.message, str) and n.severity in _SEVERITIES for n in notes):
+    if not all(isinstance(part, str) for note in given for part in note) or any(n[2] not in _SEVERITIES for n in given):
         raise LineProblem(f"a note needs strings, and a severity that is one of {', '.join(_SEVERITIES)}")
-    return notes
+    return tuple(Note(*note) for note in given)

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple, Self
 from transfusion.errors import MissingExtraError, ModelError
 from transfusion.translate.checkpoint import fingerprint, tokenizer_files
 
-
 _SPACE = "▁"
 
 
