@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from transfusion.translate.convert import converted
 from transfusion.translate.hf import HfTranslator
 
 ENGINES = {
@@ -80,7 +81,7 @@ class Engine:
 
 
 def build(folder: Path) -> None:
-    """Write a network in the shape of NLLB-200-distilled-600M and a vocabulary of its size.
+    """Write a network in the shape of NLLB-200-distilled-600M and a vocabulary of its size, and convert it.
 
     :param folder: Where to put them.
     """
@@ -110,6 +111,8 @@ def build(folder: Path) -> None:
     with torch.no_grad():
         network.get_input_embeddings().weight[2] = 0  # no translation comes to an end before its time
     network.save_pretrained(str(folder))
+    del network
+    converted(folder, quantization="int8", tokenizer=folder)
 
 
 def serve(options: argparse.Namespace) -> None:
@@ -173,7 +176,7 @@ def main() -> None:
     parser.add_argument("--output-length", type=int, default=32, help="tokens of a translation")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--beam", type=int, default=4)
-    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--repetitions", type=int, default=2)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--folder", type=Path, help="where to keep the network (5 GB) for another run")
     parser.add_argument("--engine", choices=[*ENGINES, "build"], help=argparse.SUPPRESS)
