@@ -121,11 +121,12 @@ def f1(pipeline: Pipeline, documents: Sequence[Document], gold: Sequence[Documen
     return score([document.source.entities for document in gold], found, labels=LABELS)
 
 
-def measure(human: Translations, models: Sequence[str], rough: Translator, say: Callable[[str], None]) -> list[Row]:
+def measure(
+    human: Translations, models: Sequence[str], rough: Translator, chrf: CHRF, say: Callable[[str], None]
+) -> list[Row]:
     """All rows of the table."""
     fusion = {model: Pipeline.load(model, system="fusion") for model in models}
     direct = {model: Pipeline.load(model, system="direct") for model in models}
-    chrf = CHRF(word_order=2)
     rows = []
     for name, kind, translations in conditions(human, rough):
         systems = direct if translations is None else fusion
@@ -204,14 +205,14 @@ def main() -> None:
     arguments = parser.parse_args()
     models = arguments.model or ["mini"]
     human = read_sentences(arguments.data, arguments.languages.split(","), arguments.limit)
-    print(
-        f"{sum(map(len, human.values())):,} sentences in {len(human)} languages; {CHRF(word_order=2).get_signature()}"
-    )
+    print(f"{sum(map(len, human.values())):,} sentences in {len(human)} languages")
     print(f"| translations | chrF++ | {' | '.join(Path(model).name for model in models)} |")
     print(f"| --- |{' ---: |' * (1 + len(models))}")
     with TranslationCache() as cache:
         rough = CachedTranslator(load_translator("apertium"), cache)
-        rows = measure(human, models, rough, lambda text: print(text, flush=True))
+        chrf = CHRF(word_order=2)
+        rows = measure(human, models, rough, chrf, lambda text: print(text, flush=True))
+        print(chrf.get_signature())
     if arguments.json:
         record = [{"name": row.name, "chrf": row.chrf, "f1": row.f1} for row in rows]
         arguments.json.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
