@@ -163,6 +163,12 @@ def test_a_text_prefix_names_the_languages(tmp_path: Path) -> None:
 
 
 class TestRefusals:
+    def test_a_prefix_must_leave_room_for_texts(self, tmp_path: Path) -> None:
+        there = str(tiny_t5(tmp_path / "model"))
+        translator = HfTranslator(there, backend="transformers", text_prefix="translate this: ", max_length=16, **EXACT)
+        with pytest.raises(ConfigError, match=r"what goes before each text takes .* of the 16 pieces"):
+            translator.translate(["Rais"], source="swa", target="eng")
+
     def test_int8_needs_ctranslate2(self, tmp_path: Path) -> None:
         there = str(tiny_t5(tmp_path / "model", kind="longt5"))
         with pytest.raises(ConfigError, match="'int8' is not for networks run by transformers"):

@@ -168,6 +168,7 @@ class Seq2SeqTranslator(ABC):
         :returns: One translation for each text, in order; ``None`` for a text with nothing in it that the vocabulary
             knows a piece for.
         :raises LanguageError: If the checkpoint does not know one of the languages.
+        :raises ConfigError: If what goes before every text leaves no room for texts.
         :raises TranslationError: If the network fails: there is too little memory, for example.
         """
         tags = self.tags(source, target)
@@ -196,6 +197,11 @@ class Seq2SeqTranslator(ABC):
 
     def _windows(self, texts: Sequence[str], source: str, tags: Tags) -> Iterator[tuple[Part, Chunk]]:
         room = self._max_length - len(tags.before) - len(tags.after)
+        if room < _SHORTEST_HALF:
+            raise ConfigError(
+                f"what goes before each text takes {len(tags.before)} of the {self._max_length} pieces that are "
+                "translated at once; shorten it, or raise max_length"
+            )
         for index, text in enumerate(texts):
             # A text of megabytes is never cut into pieces as a whole: that would take its time, and be of no use.
             whole = self._chunk(text) if len(text) <= 16 * room else None
