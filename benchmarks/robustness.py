@@ -188,7 +188,7 @@ def plot(rows: Sequence[Row], models: Sequence[str], path: Path) -> None:
     axes.annotate("without translation", (0.01, alone.f1[models[-1]]), xycoords=("axes fraction", "data"), va="bottom")
     axes.set_xlabel("chrF++ of the translations against human ones")
     axes.set_ylabel("F1, mean of the languages")
-    axes.legend(fontsize=7)
+    axes.legend(fontsize=7, loc="lower right")
     figure.tight_layout()
     figure.savefig(path)
 
