@@ -33,7 +33,7 @@ from transfusion.encoder.model import EncoderModel
 from transfusion.errors import ConfigError, FormatError, LanguageError
 from transfusion.formats.results import read_results
 from transfusion.language import get_language
-from transfusion.project.align import AlignProjector
+from transfusion.project.align import PHRASES, AlignProjector
 from transfusion.project.base import Projector
 from transfusion.project.constrained import ConstrainedProjector
 from transfusion.train.carriers import MarkingCarrier, ProjectingCarrier
@@ -81,6 +81,7 @@ class MixtureConfig:
     :param languages: Target languages.
     :param method: How spans are carried, one of :data:`METHODS`.
     :param model: Encoder that aligns words.
+    :param phrases: Whether spans are phrases of ordinary words, such as slots, and not names; for ``align``.
     :param options: Settings of the translator.
     :param translated: Examples for each task and language; the paper has 8.
     :param seed: Seed of every choice.
@@ -92,6 +93,7 @@ class MixtureConfig:
     languages: tuple[str, ...]
     method: str = "align"
     model: str = "mini"
+    phrases: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
     translated: int = 8
     seed: int = 13
@@ -277,5 +279,5 @@ def _carrier(config: MixtureConfig, cache: TranslationCache) -> Carrier:
             )
         projector = ConstrainedProjector(SequenceScorer(engine))
     else:
-        projector = AlignProjector(EncoderModel.load(config.model))
+        projector = AlignProjector(EncoderModel.load(config.model), PHRASES if config.phrases else None)
     return ProjectingCarrier(translator, projector, method=config.method)
