@@ -200,6 +200,18 @@ def test_an_unknown_engine_names_those_that_there_are() -> None:
         load_translator("babelfish")
 
 
+def test_an_engine_without_a_model_of_its_own_asks_for_one() -> None:
+    with pytest.raises(ConfigError, match="hf:MODEL"):
+        load_translator("hf")
+
+
+def test_translations_are_written_as_people_read_them() -> None:
+    translate(put("news.txt", "Rais Vučić alifika\n"), "--language", "swa", "--output", "T.jsonl")
+    (line,) = Path("T.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+    assert "Vučić" in line
+    assert len(line.splitlines()) == 1, "no line break of any kind inside"
+
+
 def test_an_unknown_setting_names_those_that_there_are() -> None:
     with pytest.raises(ConfigError, match=r"no settings \['beams'\].*timeout"):
         load_translator("apertium", {"beams": "4"})

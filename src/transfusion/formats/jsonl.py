@@ -24,7 +24,16 @@ class LineProblem(ValueError):
 
 def render(document: Document) -> str:
     """One line for one document, line end included; see :meth:`Document.to_dict <transfusion.Document.to_dict>`."""
-    line = json.dumps(without_surrogates(document).to_dict(), ensure_ascii=False)
+    return to_line(without_surrogates(document).to_dict())
+
+
+def to_line(record: dict[str, Any]) -> str:
+    """A JSON object as a line that no program takes for several, line end included.
+
+    :param record: The object; its strings hold no surrogates.
+    :returns: The line.
+    """
+    line = json.dumps(record, ensure_ascii=False)
     return _LINE_BREAKS.sub(lambda found: f"\\u{ord(found[0]):04x}", line) + "\n"
 
 

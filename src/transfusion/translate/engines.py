@@ -40,6 +40,9 @@ def load_translator(name: str, options: Mapping[str, str] | None = None) -> Tran
     module, _, attribute = ENGINES[engine].partition(":")
     kind = getattr(import_module(module), attribute)
     settings = _settings(engine, kind, options or {})
+    first = next(iter(inspect.signature(kind).parameters.values()), None)
+    if not model and first is not None and first.default is first.empty:
+        raise ConfigError(f"the translation engine {engine!r} needs a model: {engine}:MODEL")
     translator: Translator = kind(model, **settings) if model else kind(**settings)
     return translator
 

@@ -8,7 +8,6 @@ translation that does not say its language is English.  Where sentences were tra
 
 from __future__ import annotations
 
-import json
 import operator
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from typing import Any, BinaryIO, TypeVar
 from transfusion.document import AnnotatedText, Document, Note, SentencePair
 from transfusion.errors import FormatError, TransfusionError, TranslationError
 from transfusion.formats.clean import without_surrogates
-from transfusion.formats.jsonl import DEFAULT_PIVOT, LineProblem, language_code, parse_object
+from transfusion.formats.jsonl import DEFAULT_PIVOT, LineProblem, language_code, parse_object, to_line
 from transfusion.formats.source import STDIN, bounded_lines, open_input
 
 _SEVERITIES = ("info", "warning")
@@ -202,11 +201,11 @@ def render(document: Document) -> str:
     """
     if document.pivot is None and not document.notes:
         return "null\n"
-    text, language = ("", DEFAULT_PIVOT) if document.pivot is None else (document.pivot.text, document.pivot.language)
-    record: dict[str, Any] = {"text": text, "language": language}
     whole = without_surrogates(document).to_dict()
+    pivot = whole["pivot"] or {"text": "", "language": DEFAULT_PIVOT}
+    record: dict[str, Any] = {"text": pivot["text"], "language": pivot["language"]}
     record.update({key: whole[key] for key in ("sentences", "notes") if whole.get(key)})
-    return json.dumps(record, ensure_ascii=True) + "\n"
+    return to_line(record)
 
 
 def _parse(line: str | FormatError) -> _Line | None:
