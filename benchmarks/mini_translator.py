@@ -195,7 +195,9 @@ def score(options: argparse.Namespace) -> None:
     chrf, bleu = CHRF(word_order=2), BLEU()
     print("| language | into | chrF++ | BLEU | copied: chrF++ | BLEU |\n| --- | --- | ---: | ---: | ---: | ---: |")
     for path in find_pair_files(options.data / "mafand", "test"):
-        if not (path.parent / "train.json").exists():
+        language = path.parent.name.partition("-")[2]
+        trained = (path.parent / "train.json").exists()
+        if not trained or (options.languages and language not in options.languages):
             continue
         pairs = [pair for pair in read_pairs(path).pairs if max(len(pair.source), len(pair.pivot)) < MOST_CHARACTERS]
         pairs = Random(SEED).sample(pairs, min(len(pairs), options.limit))
@@ -242,6 +244,7 @@ def main() -> None:
             one.add_argument("--rate", type=float, default=5e-4)
         if step is score:
             one.add_argument("--limit", type=int, default=100, help="test pairs a language")
+            one.add_argument("--languages", nargs="*", help="languages to score; by default all that were trained on")
             one.add_argument("--show", type=int, default=0, help="examples a language")
         if step is translate:
             one.add_argument("--gold", type=Path, required=True)
