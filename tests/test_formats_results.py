@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from transfusion.corpora.columns import read_gold
-from transfusion.document import AnnotatedText, Document, Entity, Note
+from transfusion.document import AnnotatedText, Argument, Document, Entity, Event, Note, Relation
 from transfusion.errors import FormatError, OutputError
 from transfusion.formats import Output, read_results
 from transfusion.formats.clean import SURROGATES, without_surrogates
@@ -25,14 +28,25 @@ labels = st.sampled_from(["PER", "LOC", "weather/attribute", "two words", "a:b",
 @st.composite
 def annotated(draw: st.DrawFn) -> AnnotatedText:
     text = draw(texts)
-    entities = []
-    if text:
-        for _ in range(draw(st.integers(0, 4))):
-            start = draw(st.integers(0, len(text) - 1))
-            end = draw(st.integers(start + 1, len(text)))
-            score = draw(st.integers(0, 100)) / 100
-            entities.append(Entity(start, end, draw(labels), score, draw(st.sampled_from(["exact", "aligned"]))))
-    return AnnotatedText(text, "swa").with_entities(tuple(entities))
+    if not text:
+        return AnnotatedText(text, "swa")
+    scores = st.integers(0, 100).map(lambda percent: percent / 100)
+
+    @st.composite
+    def spans(draw: st.DrawFn) -> Entity:
+        start = draw(st.integers(0, len(text) - 1))
+        end = draw(st.integers(start + 1, len(text)))
+        return Entity(start, end, draw(labels), draw(scores), draw(st.sampled_from(["exact", "aligned"])))
+
+    relations = st.builds(Relation, labels, spans(), spans(), scores)
+    arguments = st.lists(st.builds(Argument, labels, spans()), max_size=2).map(tuple)
+    events = st.builds(Event, labels, spans(), arguments, scores)
+    return AnnotatedText(
+        text,
+        "swa",
+        relations=tuple(draw(st.lists(relations, max_size=2))),
+        events=tuple(draw(st.lists(events, max_size=2))),
+    ).with_entities(tuple(draw(st.lists(spans(), max_size=4))))
 
 
 @st.composite
@@ -84,6 +98,9 @@ def test_columns_give_text_offsets_labels_and_notes_back(tmp_path: Path, found: 
         (d.id, d.source.text, d.source.language, d.notes) for d in expected
     ]
     assert [spans(d.source) for d in back] == [spans(d.source) for d in expected]
+    assert [(d.source.relations, d.source.events) for d in back] == [
+        (d.source.relations, d.source.events) for d in expected
+    ]
 
 
 class Reader(HTMLParser):
@@ -194,6 +211,32 @@ def test_half_an_emoji_is_replaced_and_noted(tmp_path: Path) -> None:
             '{"id": "1", "text": "ab", "language": "", "entities": [{"start": 0, "end": 1, "label": "", "text": "b"}]}',
             "'b' does not stand at 0–1",
         ),
+        (
+            '{"id": "1", "text": "ab", "language": "swa", "relations": [{"label": "R", "head": {"start": 0, "end": 1, '
+            '"label": "A"}, "tail": null}]}',
+            "the tail of a relation must be an object with 'start' and 'end', not null",
+        ),
+        (
+            '{"id": "1", "text": "ab", "language": "swa", "relations": [{"label": "R", "head": {"start": 0, "end": 1, '
+            '"label": "A"}, "tail": {"start": 1, "end": 2, "text": "b"}}]}',
+            "the tail of a relation needs a label, not None",
+        ),
+        (
+            '{"id": "1", "text": "ab", "language": "swa", "events": [{"label": "E", "trigger": {"start": 0, "end": 1, '
+            '"text": "b"}}]}',
+            "the trigger of an event 'b' does not stand at 0–1, where the text has 'a'",
+        ),
+        (
+            '{"id": "1", "text": "ab", "language": "swa", "events": [{"label": "E", "trigger": {"start": 0, "end": 1}, '
+            '"arguments": [{"role": "place", "start": 1, "end": 3}]}]}',
+            "past the end",
+        ),
+        (
+            '{"id": "1", "text": "ab", "language": "swa", "events": [{"label": "E", "trigger": {"start": 0, "end": 1}, '
+            '"arguments": [{"start": 1, "end": 2}]}]}',
+            "an argument needs a role, not None",
+        ),
+        ('{"id": "1", "text": "ab", "language": "swa", "events": {}}', "'events' must be a list of objects"),
     ],
 )
 def test_a_result_that_does_not_fit_its_text_is_refused(tmp_path: Path, line: str, complaint: str) -> None:
@@ -218,6 +261,72 @@ def test_the_page_is_safe_and_complete_for_many_documents(tmp_path: Path) -> Non
     assert 'dir="auto"' in page
     assert "http" not in page
     assert page.rstrip().endswith("</html>")
+
+
+SHIP = AnnotatedText("MV Bukoba ilizama karibu na Mwanza.", "swa")
+VESSEL, PORT, SANK = Entity(0, 9, "Vessel"), Entity(28, 34, "Port", 0.8, "grounded"), Entity(10, 17, "Sinking")
+SINKING = replace(
+    SHIP.with_entities((VESSEL, PORT)),
+    relations=(Relation("Near", VESSEL, PORT, 0.5),),
+    events=(Event("Sinking", SANK, (Argument("place", PORT),), 0.7),),
+)
+
+
+def test_relations_and_events_say_where_each_of_their_parts_stands(tmp_path: Path) -> None:
+    line = write(tmp_path / "out.jsonl", "jsonl", Document("1", SINKING)).read_text(encoding="utf-8")
+    record = json.loads(line)
+    [relation], [event] = record["relations"], record["events"]
+    assert (relation["label"], relation["score"]) == ("Near", 0.5)
+    assert relation["head"] == {
+        "start": 0,
+        "end": 9,
+        "label": "Vessel",
+        "text": "MV Bukoba",
+        "score": 1.0,
+        "match": "exact",
+    }
+    assert (event["trigger"]["text"], event["trigger"]["match"]) == ("ilizama", "exact")
+    assert event["arguments"] == [
+        {"role": "place", "start": 28, "end": 34, "label": "Port", "text": "Mwanza", "score": 0.8, "match": "grounded"}
+    ]
+    assert "relations" not in Document("1", SHIP).to_dict()
+
+
+def test_a_line_that_a_person_wrote_needs_no_more_than_offsets_and_names(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text(
+        '{"id": "1", "text": "Meli ilizama", "language": "swa", "events": [{"label": "Sinking", '
+        '"trigger": {"start": 5, "end": 12}, "arguments": [{"role": "vessel", "start": 0, "end": 4}]}]}\n'
+    )
+    [document] = read_results(path)
+    vessel = Argument("vessel", Entity(0, 4, "vessel"))
+    assert document.source.events == (Event("Sinking", Entity(5, 12, "Sinking"), (vessel,)),)
+
+
+def test_the_page_lists_relations_and_events_below_the_text(tmp_path: Path) -> None:
+    page = write(tmp_path / "out.html", "html", Document("1", SINKING)).read_text(encoding="utf-8")
+    assert '<b>Near</b> <q dir="auto">MV Bukoba</q> → <q dir="auto">Mwanza</q></li>' in page
+    assert '<b>Sinking</b> <q dir="auto">ilizama</q> <i>place</i> <q dir="auto">Mwanza</q></li>' in page
+
+
+@given(text=annotated(), data=st.data())
+def test_parts_of_a_text_put_together_are_the_text(text: AnnotatedText, data: st.DataObject) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text.text)), max_size=3)))
+    edges = [0, *cuts, len(text.text)]
+    parts = [(start, text.part(start, end)) for start, end in itertools.pairwise(edges)]
+    whole = text.with_parts(parts)
+
+    def kept(*found: Entity) -> bool:
+        return any(start <= min(e.start for e in found) and max(e.end for e in found) <= end for start, end in inside)
+
+    inside = list(itertools.pairwise(edges))
+    assert whole.text == text.text
+    assert "".join(part.text for _, part in parts) == text.text
+    assert sorted(map(str, whole.entities)) == sorted(str(e) for e in text.entities if kept(e))
+    assert sorted(map(str, whole.relations)) == sorted(str(r) for r in text.relations if kept(*r.spans))
+    assert sorted(map(str, whole.events)) == sorted(str(e) for e in text.events if kept(*e.spans))
+    for start, part in parts:
+        assert [part.mention(e) for e in part.entities] == [text.mention(e.shifted(start)) for e in part.entities]
 
 
 def test_what_is_written_is_there_at_once(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Offsets count Unicode code points of the text as the caller gave it, so ``text[s
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -74,6 +75,15 @@ class Relation:
     tail: Entity
     score: float = 1.0
 
+    @property
+    def spans(self) -> tuple[Entity, ...]:
+        """Both arguments."""
+        return self.head, self.tail
+
+    def shifted(self, offset: int) -> Relation:
+        """The same relation, ``offset`` code points further on."""
+        return replace(self, head=self.head.shifted(offset), tail=self.tail.shifted(offset))
+
 
 @dataclass(frozen=True, slots=True)
 class Argument:
@@ -98,6 +108,16 @@ class Event:
     arguments: tuple[Argument, ...] = ()
     score: float = 1.0
 
+    @property
+    def spans(self) -> tuple[Entity, ...]:
+        """The trigger and what fills the roles."""
+        return self.trigger, *(argument.entity for argument in self.arguments)
+
+    def shifted(self, offset: int) -> Event:
+        """The same event, ``offset`` code points further on."""
+        arguments = tuple(replace(each, entity=each.entity.shifted(offset)) for each in self.arguments)
+        return replace(self, trigger=self.trigger.shifted(offset), arguments=arguments)
+
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedText:
@@ -108,7 +128,7 @@ class AnnotatedText:
     :param entities: Entities in reading order.
     :param relations: Relations between entities of this text.
     :param events: Events of this text.
-    :raises ValueError: If an entity reaches past the end of the text.
+    :raises ValueError: If a span reaches past the end of the text.
     """
 
     text: str
@@ -118,9 +138,15 @@ class AnnotatedText:
     events: tuple[Event, ...] = ()
 
     def __post_init__(self) -> None:
-        for entity in self.entities:
+        links = (span for link in (*self.relations, *self.events) for span in link.spans)
+        for entity in (*self.entities, *links):
             if entity.end > len(self.text):
                 raise ValueError(f"{entity} reaches past the end of a text of {len(self.text)} characters")
+
+    @property
+    def annotated(self) -> bool:
+        """Whether anything was found in the text."""
+        return bool(self.entities or self.relations or self.events)
 
     def mention(self, entity: Entity) -> str:
         """The characters that ``entity`` covers."""
@@ -129,6 +155,37 @@ class AnnotatedText:
     def with_entities(self, entities: tuple[Entity, ...]) -> AnnotatedText:
         """The same text with other entities, put in reading order."""
         return replace(self, entities=tuple(sorted(entities, key=lambda e: (e.start, e.end, e.label))))
+
+    def blank(self) -> AnnotatedText:
+        """The same text as if nobody had read it."""
+        return AnnotatedText(self.text, self.language)
+
+    def part(self, start: int, end: int) -> AnnotatedText:
+        """A stretch by itself, with the annotations that lie wholly in it; their offsets count from ``start``."""
+
+        def inside(*spans: Entity) -> bool:
+            return all(start <= span.start and span.end <= end for span in spans)
+
+        return AnnotatedText(
+            self.text[start:end],
+            self.language,
+            tuple(entity.shifted(-start) for entity in self.entities if inside(entity)),
+            tuple(relation.shifted(-start) for relation in self.relations if inside(*relation.spans)),
+            tuple(event.shifted(-start) for event in self.events if inside(*event.spans)),
+        )
+
+    def with_parts(self, parts: Iterable[tuple[int, AnnotatedText]]) -> AnnotatedText:
+        """The same text, annotated as its stretches are.
+
+        :param parts: Where each stretch begins, and the stretch.
+        :returns: The text with the annotations of all of them, and none of its own.
+        """
+        parts = list(parts)
+        return replace(
+            self,
+            relations=tuple(relation.shifted(start) for start, part in parts for relation in part.relations),
+            events=tuple(event.shifted(start) for start, part in parts for event in part.events),
+        ).with_entities(tuple(entity.shifted(start) for start, part in parts for entity in part.entities))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,21 +245,15 @@ class Document:
         """The document as plain data: the JSON line of the ``jsonl`` format.
 
         Keys ``id``, ``text``, ``language``, ``entities``, ``pivot`` (``None`` without translation) and ``notes``; each
-        entity holds ``start``, ``end``, ``label``, ``text``, ``score`` and ``match``. Where sentences were translated
-        one by one, ``sentences`` holds ``[start, end, pivot start, pivot end]`` of each.
+        entity holds ``start``, ``end``, ``label``, ``text``, ``score`` and ``match``. Where there are any, ``relations``
+        hold ``label``, ``score``, ``head`` and ``tail``, and ``events`` hold ``label``, ``score``, ``trigger`` and
+        ``arguments``, all of them spans as entities are; an argument has its ``role``, too. Where sentences were
+        translated one by one, ``sentences`` holds ``[start, end, pivot start, pivot end]`` of each.
         """
         record: dict[str, Any] = {
             "id": self.id,
-            "text": self.source.text,
-            "language": self.source.language,
-            "entities": _entities_to_list(self.source),
-            "pivot": None
-            if self.pivot is None
-            else {
-                "text": self.pivot.text,
-                "language": self.pivot.language,
-                "entities": _entities_to_list(self.pivot),
-            },
+            **annotated_to_dict(self.source),
+            "pivot": None if self.pivot is None else annotated_to_dict(self.pivot),
             "notes": [{"code": n.code, "message": n.message, "severity": n.severity} for n in self.notes],
         }
         if self.sentences:
@@ -216,21 +267,23 @@ class Document:
         :param record: The fields.
         :returns: The document.
         :raises KeyError: If a field is missing.
-        :raises ValueError: If an entity or a sentence does not fit its text.
+        :raises ValueError: If a span or a sentence does not fit its text.
         """
         pivot = record.get("pivot")
         return cls(
             id=record["id"],
-            source=_annotated_from_dict(record),
-            pivot=None if pivot is None else _annotated_from_dict(pivot),
+            source=annotated_from_dict(record),
+            pivot=None if pivot is None else annotated_from_dict(pivot),
             notes=tuple(Note(n["code"], n["message"], n["severity"]) for n in record.get("notes", ())),
             sentences=tuple(SentencePair(*offsets) for offsets in record.get("sentences", ())),
         )
 
 
-def _entities_to_list(annotated: AnnotatedText) -> list[dict[str, Any]]:
-    return [
-        {
+def annotated_to_dict(annotated: AnnotatedText) -> dict[str, Any]:
+    """One side of a document as plain data: a part of what :meth:`Document.to_dict` gives."""
+
+    def span(entity: Entity) -> dict[str, Any]:
+        return {
             "start": entity.start,
             "end": entity.end,
             "label": entity.label,
@@ -238,16 +291,59 @@ def _entities_to_list(annotated: AnnotatedText) -> list[dict[str, Any]]:
             "score": round(entity.score, 4),
             "match": entity.match,
         }
-        for entity in annotated.entities
-    ]
+
+    record: dict[str, Any] = {
+        "text": annotated.text,
+        "language": annotated.language,
+        "entities": [span(entity) for entity in annotated.entities],
+    }
+    if annotated.relations:
+        record["relations"] = [
+            {"label": link.label, "score": round(link.score, 4), "head": span(link.head), "tail": span(link.tail)}
+            for link in annotated.relations
+        ]
+    if annotated.events:
+        record["events"] = [
+            {
+                "label": event.label,
+                "score": round(event.score, 4),
+                "trigger": span(event.trigger),
+                "arguments": [{"role": each.role, **span(each.entity)} for each in event.arguments],
+            }
+            for event in annotated.events
+        ]
+    return record
 
 
-def _annotated_from_dict(record: dict[str, Any]) -> AnnotatedText:
+def annotated_from_dict(record: dict[str, Any]) -> AnnotatedText:
+    """Read back what :func:`annotated_to_dict` wrote.
+
+    :param record: The fields. A trigger without ``label`` has that of its event, an argument its role.
+    :returns: The text.
+    :raises KeyError: If a field is missing.
+    :raises ValueError: If a span does not fit the text.
+    """
     return AnnotatedText(
         text=record["text"],
         language=record["language"],
-        entities=tuple(
-            Entity(e["start"], e["end"], e["label"], e.get("score", 1.0), e.get("match", "exact"))
-            for e in record.get("entities", ())
+        entities=tuple(_span(entity) for entity in record.get("entities", ())),
+        relations=tuple(
+            Relation(each["label"], _span(each["head"]), _span(each["tail"]), each.get("score", 1.0))
+            for each in record.get("relations", ())
         ),
+        events=tuple(
+            Event(
+                each["label"],
+                _span({"label": each["label"], **each["trigger"]}),
+                tuple(Argument(a["role"], _span({"label": a["role"], **a})) for a in each.get("arguments", ())),
+                each.get("score", 1.0),
+            )
+            for each in record.get("events", ())
+        ),
+    )
+
+
+def _span(record: dict[str, Any]) -> Entity:
+    return Entity(
+        record["start"], record["end"], record["label"], record.get("score", 1.0), record.get("match", "exact")
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from transfusion.document import AnnotatedText, Document, Note
+from transfusion.document import AnnotatedText, Argument, Document, Entity, Note
 
 SURROGATES = "unpaired-surrogate"
 """Code of the note on a document in which surrogates were replaced."""
@@ -44,8 +44,25 @@ def _clean_text(annotated: AnnotatedText) -> AnnotatedText:
         annotated,
         text=_clean(annotated.text),
         language=_clean(annotated.language),
-        entities=tuple(replace(entity, label=_clean(entity.label)) for entity in annotated.entities),
+        entities=tuple(map(_clean_entity, annotated.entities)),
+        relations=tuple(
+            replace(link, label=_clean(link.label), head=_clean_entity(link.head), tail=_clean_entity(link.tail))
+            for link in annotated.relations
+        ),
+        events=tuple(
+            replace(
+                event,
+                label=_clean(event.label),
+                trigger=_clean_entity(event.trigger),
+                arguments=tuple(Argument(_clean(each.role), _clean_entity(each.entity)) for each in event.arguments),
+            )
+            for event in annotated.events
+        ),
     )
+
+
+def _clean_entity(entity: Entity) -> Entity:
+    return replace(entity, label=_clean(entity.label))
 
 
 def _clean(text: str) -> str:

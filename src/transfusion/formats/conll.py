@@ -29,7 +29,7 @@ from typing import Any
 from transfusion.corpora.columns import entity_runs
 from transfusion.corpora.rows import TAG
 from transfusion.corpora.words import locate_words
-from transfusion.document import AnnotatedText, Document, Entity, Note
+from transfusion.document import AnnotatedText, Document, Entity, Note, annotated_from_dict, annotated_to_dict
 from transfusion.encoder.units import split_units
 from transfusion.errors import FormatError
 from transfusion.formats.clean import without_surrogates
@@ -41,7 +41,7 @@ def render(document: Document) -> str:
     """The lines of one document, the blank line after it included.
 
     :param document: Any document.
-    :returns: Text that :func:`parse` reads back: the same text, offsets and labels; scores and pivot are left out.
+    :returns: Text that :func:`parse` reads back: the same text, offsets and labels; scores of entities and the pivot are left out.
     """
     document = without_surrogates(document)
     source = document.source
@@ -50,6 +50,8 @@ def render(document: Document) -> str:
     if others:
         spans = [{"start": e.start, "end": e.end, "label": e.label} for e in others]
         lines.append(f"# entities_json = {json.dumps(spans)}")
+    record = annotated_to_dict(source) if source.relations or source.events else {}
+    lines += [f"# {key}_json = {json.dumps(record[key])}" for key in ("relations", "events") if key in record]
     if document.notes:
         lines.append(f"# notes_json = {json.dumps([asdict(note) for note in document.notes])}")
     lines += [f"{source.text[start:end]} {tag}" for start, end, tag in _tagged_words(source.text, tagged)]
@@ -152,6 +154,8 @@ def _document(block: Sequence[str], *, default_id: str, language: str | None) ->
         if start is None or end is None:
             raise ValueError(f"the text does not hold {words[first]!r}")
         entities.append(Entity(start[0], end[1], label))
-    source = AnnotatedText(text, comments.get("language") or language or "und").with_entities(tuple(entities))
+    links = {key: comments[key] for key in ("relations", "events") if key in comments}
+    source = annotated_from_dict({"text": text, "language": comments.get("language") or language or "und", **links})
+    source = source.with_entities(tuple(entities))
     notes = tuple(Note(**note) for note in comments.get("notes", ()))
     return Document(comments.get("id", default_id), source, notes=notes)

@@ -2,7 +2,8 @@
 
 The text of the page is the text of the document: labels and scores are drawn by the style sheet, so the text content of
 an element with ``data-side`` equals the text, code point for code point, and a copied passage holds no labels.  The one
-exception is NUL, which no HTML can hold: ``␀`` stands for it in an element with ``data-codepoint="0"``.
+exception is NUL, which no HTML can hold: ``␀`` stands for it in an element with ``data-codepoint="0"``.  Relations and
+events stand below the text, a line each.
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ class Page:
             f"<section><h2>{_text(_language_name(annotated.language))} <code>{_text(annotated.language)}</code></h2>"
             f'<p dir="auto" lang="{language}" data-side="{side}">{text}</p>'
             + (f'<p dir="auto" class="also" data-also="{side}">{also}</p>' if also else "")
+            + _links(annotated)
             + "</section>\n"
         )
 
@@ -118,6 +120,27 @@ class Page:
             f'data-start="{entity.start}" data-end="{entity.end}" data-score="{100 * entity.score:.0f}" '
             f'title="{_attribute(title)}">{inside}</mark>'
         )
+
+
+def _links(annotated: AnnotatedText) -> str:
+    """Relations and events, a line each."""
+    lines = [
+        (link.label, f"{_quoted(annotated, link.head)} → {_quoted(annotated, link.tail)}", link.spans)
+        for link in annotated.relations
+    ]
+    for event in annotated.events:
+        roles = (f" <i>{_text(each.role)}</i> {_quoted(annotated, each.entity)}" for each in event.arguments)
+        lines.append((event.label, _quoted(annotated, event.trigger) + "".join(roles), event.spans))
+    items = (
+        f'<li title="characters {_attribute(", ".join(f"{span.start}–{span.end}" for span in spans))}">'
+        f"<b>{_text(label)}</b> {line}</li>"
+        for label, line, spans in lines
+    )
+    return f'<ul class="links">{"".join(items)}</ul>' if lines else ""
+
+
+def _quoted(annotated: AnnotatedText, span: Entity) -> str:
+    return f'<q dir="auto">{_text(annotated.mention(span))}</q>'
 
 
 _NO_PIVOT = '<section class="none"><h2>no translation</h2></section>\n'

@@ -59,7 +59,7 @@ def parse_input(line: str, *, default_id: str, language: str | None) -> Document
     """A document from a line with ``text`` and, if given, ``id``, ``language`` and ``translation``.
 
     A translation is a string, which then is English, or ``{"text", "language"}`` and, for a caller who has annotated it
-    already, ``entities``.  Other fields are left out.
+    already, ``entities``, ``relations`` and ``events``.  Other fields are left out.
 
     :param line: The line.
     :param default_id: Id of a document that brings none.
@@ -89,7 +89,7 @@ def parse_result(line: str) -> Document:
 
     :param line: The line.
     :returns: The document.
-    :raises LineProblem: If the line is not such a line, or an entity's ``text`` is not what stands at its offsets.
+    :raises LineProblem: If the line is not such a line, or the ``text`` of a span is not what stands at its offsets.
     """
     record = parse_object(line)
     for side in (record, record.get("pivot") or {}):
@@ -136,23 +136,54 @@ def _translation(value: Any) -> AnnotatedText | None:
     return pivot if text.strip() else None
 
 
-def _check_mentions(record: Any) -> None:
-    entities = record.get("entities") if isinstance(record, dict) else None
-    if entities is None:
+def _check_mentions(side: Any) -> None:
+    """Make sure that every span of one side of a document is one, and stands where it says."""
+    if not isinstance(side, dict):
         return
-    if not isinstance(entities, list) or not all(isinstance(entity, dict) for entity in entities):
-        raise LineProblem("'entities' must be a list of objects")
-    for entity in entities:
-        start, end = entity.get("start"), entity.get("end")
-        if not all(isinstance(offset, int) and not isinstance(offset, bool) for offset in (start, end)):
-            raise LineProblem(f"an entity needs whole numbers as start and end, not {start!r} and {end!r}")
-        if not isinstance(entity.get("label"), str):
-            raise LineProblem(f"an entity needs a label, not {entity.get('label')!r}")
-        mention, text = entity.get("text"), record.get("text")
-        if isinstance(mention, str) and isinstance(text, str) and text[start:end] != mention:
-            raise LineProblem(
-                f"the entity {mention!r} does not stand at {start}–{end}, where the text has {text[start:end]!r}"
-            )
+    text = side.get("text")
+    for entity in _objects(side, "entities"):
+        _check_label(entity, "an entity")
+        _check_span(entity, text, "an entity")
+    for relation in _objects(side, "relations"):
+        _check_label(relation, "a relation")
+        for end in ("head", "tail"):
+            _check_span(relation.get(end), text, f"the {end} of a relation")
+            _check_label(relation[end], f"the {end} of a relation")
+    for event in _objects(side, "events"):
+        _check_label(event, "an event")
+        _check_span(event.get("trigger"), text, "the trigger of an event")
+        for argument in _objects(event, "arguments"):
+            if not isinstance(argument.get("role"), str):
+                raise LineProblem(f"an argument needs a role, not {argument.get('role')!r}")
+            _check_span(argument, text, "an argument")
+
+
+def _objects(record: dict[str, Any], field: str) -> list[dict[str, Any]]:
+    values = record.get(field)
+    if values is None:
+        return []
+    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+        raise LineProblem(f"{field!r} must be a list of objects")
+    return values
+
+
+def _check_label(record: dict[str, Any], what: str) -> None:
+    if not isinstance(record.get("label"), str):
+        raise LineProblem(f"{what} needs a label, not {record.get('label')!r}")
+
+
+def _check_span(span: Any, text: Any, what: str) -> None:
+    if not isinstance(span, dict):
+        raise LineProblem(f"{what} must be an object with 'start' and 'end', not {_kind(span)}")
+    start, end = span.get("start"), span.get("end")
+    if not all(isinstance(offset, int) and not isinstance(offset, bool) for offset in (start, end)):
+        raise LineProblem(f"{what} needs whole numbers as start and end, not {start!r} and {end!r}")
+    mention = span.get("text")
+    if isinstance(mention, str) and isinstance(text, str) and text[start:end] != mention:
+        which = what if what.startswith("the") else f"the {what.split()[-1]}"
+        raise LineProblem(
+            f"{which} {mention!r} does not stand at {start}–{end}, where the text has {text[start:end]!r}"
+        )
 
 
 def _string(record: dict[str, Any], field: str) -> str:
