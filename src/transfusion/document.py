@@ -138,8 +138,8 @@ class AnnotatedText:
     events: tuple[Event, ...] = ()
 
     def __post_init__(self) -> None:
-        links = (span for link in (*self.relations, *self.events) for span in link.spans)
-        for entity in (*self.entities, *links):
+        links: tuple[Relation | Event, ...] = (*self.relations, *self.events)
+        for entity in (*self.entities, *(span for link in links for span in link.spans)):
             if entity.end > len(self.text):
                 raise ValueError(f"{entity} reaches past the end of a text of {len(self.text)} characters")
 
@@ -245,7 +245,7 @@ class Document:
         """The document as plain data: the JSON line of the ``jsonl`` format.
 
         Keys ``id``, ``text``, ``language``, ``entities``, ``pivot`` (``None`` without translation) and ``notes``; each
-        entity holds ``start``, ``end``, ``label``, ``text``, ``score`` and ``match``. Where there are any, ``relations``
+        entity holds ``start``, ``end``, ``label``, ``text``, ``score`` and ``match``. If there are any, ``relations``
         hold ``label``, ``score``, ``head`` and ``tail``, and ``events`` hold ``label``, ``score``, ``trigger`` and
         ``arguments``, all of them spans as entities are; an argument has its ``role``, too. Where sentences were
         translated one by one, ``sentences`` holds ``[start, end, pivot start, pivot end]`` of each.

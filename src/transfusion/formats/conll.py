@@ -41,7 +41,8 @@ def render(document: Document) -> str:
     """The lines of one document, the blank line after it included.
 
     :param document: Any document.
-    :returns: Text that :func:`parse` reads back: the same text, offsets and labels; scores of entities and the pivot are left out.
+    :returns: Text that :func:`parse` reads back: the same text, offsets and labels; scores of entities and the pivot
+        are left out.
     """
     document = without_surrogates(document)
     source = document.source
@@ -154,7 +155,7 @@ def _document(block: Sequence[str], *, default_id: str, language: str | None) ->
         if start is None or end is None:
             raise ValueError(f"the text does not hold {words[first]!r}")
         entities.append(Entity(start[0], end[1], label))
-    links = {key: comments[key] for key in ("relations", "events") if key in comments}
+    links: dict[str, Any] = {key: comments[key] for key in ("relations", "events") if key in comments}
     source = annotated_from_dict({"text": text, "language": comments.get("language") or language or "und", **links})
     source = source.with_entities(tuple(entities))
     notes = tuple(Note(**note) for note in comments.get("notes", ()))
