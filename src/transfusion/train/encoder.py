@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -27,6 +28,9 @@ from transfusion.train.config import TrainingConfig, model_config, read_config
 from transfusion.train.export import export
 from transfusion.train.network import IGNORED, EncoderNetwork, from_base
 from transfusion.train.trim import trim
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 log = logging.getLogger(__name__)
 
@@ -52,15 +56,15 @@ class _Batches(Dataset[list[LabelledInput]]):
         return self.batches[index]
 
 
-class _EncoderTrainer(Trainer):
-    """The batches come ready made and in order."""
+class InOrder(Trainer):
+    """A trainer whose batches come ready made and in order."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
         batches: Any = self.train_dataset if train_dataset is None else train_dataset
         return SequentialSampler(batches)
 
 
-class _Progress(ProgressCallback):
+class Progress(ProgressCallback):
     """The bar with the losses beside it on standard error; the original prints them on standard output."""
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ARG002
@@ -100,7 +104,7 @@ def train(config: TrainingConfig, *, resume: bool = True) -> Path:
 
     if config.compile:
         network.body.compile(dynamic=True)
-    trainer = _EncoderTrainer(
+    trainer = InOrder(
         model=network,
         args=TrainingArguments(
             output_dir=str(config.output),
@@ -124,10 +128,10 @@ def train(config: TrainingConfig, *, resume: bool = True) -> Path:
         data_collator=collate,
     )
     trainer.remove_callback(ProgressCallback)
-    trainer.add_callback(_Progress)
-    checkpoint = find_checkpoint(config) if resume else None
+    trainer.add_callback(Progress)
+    checkpoint = find_checkpoint(config.output, plain(config)) if resume else None
     config.output.mkdir(parents=True, exist_ok=True)
-    card = {"config": _plain(config), "inputs": len(inputs), "steps": len(batches), "torch": torch.__version__}
+    card = {"config": plain(config), "inputs": len(inputs), "steps": len(batches), "torch": torch.__version__}
     (config.output / RUN_CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     weights = {name: tensor.detach().float().contiguous() for name, tensor in network.state_dict().items()}
@@ -143,35 +147,35 @@ def train(config: TrainingConfig, *, resume: bool = True) -> Path:
     return config.output
 
 
-def find_checkpoint(config: TrainingConfig) -> Path | None:
+def find_checkpoint(output: Path, config: Mapping[str, Any]) -> Path | None:
     """The newest whole checkpoint of a training that was interrupted, if there is one.
 
-    :param config: The configuration that is to go on.
+    :param output: Folder of the training.
+    :param config: The configuration that is to go on, as :func:`plain` gives it.
     :returns: Its folder.
     :raises ConfigError: If the checkpoints come from a configuration that would have made other batches.
     """
     # A checkpoint's state is written last: without it, the others are what a kill left behind.
     # The newest is not always the one with most steps: a training may have been started over.
-    states = sorted(config.output.glob("checkpoint-*/trainer_state.json"), key=lambda path: path.stat().st_mtime_ns)
+    states = sorted(output.glob("checkpoint-*/trainer_state.json"), key=lambda path: path.stat().st_mtime_ns)
     if not states:
         return None
     try:
-        before = json.loads((config.output / RUN_CARD).read_text(encoding="utf-8"))["config"]
+        before = json.loads((output / RUN_CARD).read_text(encoding="utf-8"))["config"]
     except (OSError, ValueError, KeyError) as error:
-        log.warning("%s: cannot tell what its checkpoints are of (%s); going on from them", config.output, error)
+        log.warning("%s: cannot tell what its checkpoints are of (%s); going on from them", output, error)
         return states[-1].parent
-    now = _plain(config)
     # A setting that the card does not know is newer than the run, and was at its default.
-    changed = sorted(name for name in now if now[name] != before.get(name, now[name]) and name not in _FREE_TO_CHANGE)
+    changed = sorted(n for n in config if config[n] != before.get(n, config[n]) and n not in _FREE_TO_CHANGE)
     if changed:
         raise ConfigError(
-            f"{config.output}: its checkpoints were made with other settings of {changed}; "
+            f"{output}: its checkpoints were made with other settings of {changed}; "
             "name another output, or start over without resuming"
         )
     return states[-1].parent
 
 
-def _plain(config: TrainingConfig) -> dict[str, Any]:
+def plain(config: DataclassInstance) -> dict[str, Any]:
     """A configuration as JSON would give it back."""
     record: dict[str, Any] = json.loads(json.dumps(asdict(config), default=str))
     return record

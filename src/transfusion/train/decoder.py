@@ -1,0 +1,216 @@
+"""Training a decoder: low-rank adapters on a causal language model (Dettmers et al., *QLoRA*, NeurIPS 2023).
+
+All prompts of a batch begin alike: with the guidelines.  That beginning goes through the network once, and the rest of
+every prompt attends to its keys and values; gradients flow back through them, so the result is what it would be had each
+prompt been read whole.  With guidelines longer than texts, as they are, most of the work is saved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import Dataset
+from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase, ProgressCallback, Trainer, TrainingArguments
+
+from transfusion.errors import ConfigError
+from transfusion.schema.classes import ClassDefinition
+from transfusion.train.decoder_config import DecoderTrainingConfig
+from transfusion.train.decoder_data import IGNORED, Encoder, TokenSequence, common_beginning, make_batches, uses
+from transfusion.train.encoder import InOrder, Progress, find_checkpoint, plain
+
+log = logging.getLogger(__name__)
+
+RUN_CARD = "run.json"
+
+
+class SharedBeginning(nn.Module):
+    """A language model that reads a batch whose sequences begin alike.
+
+    :param model: The model, adapters in place.
+    :param sampled: Pieces of the vocabulary that are drawn besides those of the batch; 0 for all.
+    """
+
+    def __init__(self, model: PeftModel, sampled: int) -> None:
+        super().__init__()
+        self.model = model
+        self.sampled = sampled
+
+    def forward(self, beginning: Tensor, ids: Tensor, mask: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """The loss of a batch.
+
+        :param beginning: Tokens that all sequences begin with. *Shape:* ``(beginning,)``
+        :param ids: The tokens after it, padded on the right. *Shape:* ``(batch, rest)``
+        :param mask: 1 where there is a token. *Shape:* ``(batch, rest)``
+        :param labels: The token that follows each, ``IGNORED`` where none is learnt. *Shape:* ``(batch, rest)``
+        :returns: The mean loss of the learnt tokens under ``loss``. *Shape:* ``()``
+        """
+        base = self.model.get_base_model()
+        body: Any = base.get_decoder()
+        cache = body(input_ids=beginning[None], past_key_values=DynamicCache(), use_cache=True).past_key_values
+        cache.batch_repeat_interleave(len(ids))
+        whole = torch.cat([mask.new_ones(len(ids), len(beginning)), mask], dim=1)
+        hidden = body(input_ids=ids, attention_mask=whole, past_key_values=cache, use_cache=True).last_hidden_state
+        learnt = labels != IGNORED
+        weight = base.get_output_embeddings().weight
+        targets = labels[learnt]
+        if self.sampled and self.sampled < len(weight):
+            drawn = torch.randint(len(weight), (self.sampled,), device=ids.device)
+            pieces, places = torch.unique(torch.cat([targets, ids.flatten(), drawn]), return_inverse=True)
+            weight, targets = weight[pieces], places[: len(targets)]
+        logits = functional.linear(hidden[learnt].to(weight.dtype), weight)
+        return {"loss": functional.cross_entropy(logits.float(), targets)}
+
+
+def collate(sequences: Sequence[TokenSequence], filler: int) -> dict[str, Tensor]:
+    """A batch as :meth:`SharedBeginning.forward` takes it.
+
+    :param sequences: The sequences.
+    :param filler: The token that pads; it is never seen.
+    :returns: ``beginning``, ``ids``, ``mask`` and ``labels``.
+    """
+    # The last token before the first that is learnt predicts it, so it is not shared.
+    shared = min(common_beginning([one.ids for one in sequences]), min(one.learnt for one in sequences) - 1)
+    width = max(len(one.ids) for one in sequences) - shared
+    ids = torch.full((len(sequences), width), filler)
+    mask = torch.zeros_like(ids)
+    labels = torch.full_like(ids, IGNORED)
+    for row, one in enumerate(sequences):
+        rest = torch.tensor(one.ids[shared:])
+        ids[row, : len(rest)] = rest
+        mask[row, : len(rest)] = 1
+        labels[row, one.learnt - shared - 1 : len(rest) - 1] = rest[one.learnt - shared :]
+    return {"beginning": torch.tensor(sequences[0].ids[:shared]), "ids": ids, "mask": mask, "labels": labels}
+
+
+class _Batches(Dataset[list[TokenSequence]]):
+    def __init__(self, batches: list[list[TokenSequence]]) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> list[TokenSequence]:
+        return self.batches[index]
+
+
+class _DecoderTrainer(InOrder):
+    """Checkpoints hold the adapter; the base stays where it is."""
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
+        folder = Path(output_dir or str(self.args.output_dir))
+        self.accelerator.unwrap_model(self.model).model.save_pretrained(folder)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        from peft import load_peft_weights, set_peft_model_state_dict
+
+        adapted = self.accelerator.unwrap_model(model or self.model).model
+        set_peft_model_state_dict(adapted, load_peft_weights(resume_from_checkpoint, device="cpu"))
+
+
+def train_decoder(
+    config: DecoderTrainingConfig,
+    base: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    classes: Sequence[ClassDefinition],
+    names: Mapping[str, str],
+    *,
+    resume: bool = True,
+) -> Path:
+    """Train an adapter.
+
+    :param config: The configuration.
+    :param base: The base model.
+    :param tokenizer: Its tokeniser.
+    :param classes: Entity classes of the schema.
+    :param names: Class name of each label.
+    :param resume: Whether to go on from the newest checkpoint in the output folder, where there is one.
+    :returns: The output folder: the adapter and the run card.
+    :raises ConfigError: If there is no data, or the checkpoints are those of another configuration.
+    """
+    torch.manual_seed(config.seed)
+    random = Random(config.seed)
+    encoder = Encoder(tokenizer, tuple(classes), names, config)
+    shown = uses(config, list(names))
+    batches = [encoder.encode(batch, random) for batch in make_batches(shown, config.batch_size, random)]
+    dropped = len(shown) - sum(map(len, batches))
+    if dropped:
+        log.warning("left out %d examples of more than %d tokens", dropped, config.longest)
+    batches = [batch for batch in batches if batch]
+    if not batches:
+        raise ConfigError(f"no example is short enough: longest is {config.longest} tokens")
+    batches = batches[: config.max_steps] if config.max_steps else batches
+    tokens = sum(len(one.ids) for batch in batches for one in batch)
+    log.info("%d examples, %d tokens, %d steps", sum(map(len, batches)), tokens, len(batches))
+    model = _adapted(base, config)
+    filler = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    trainer = _DecoderTrainer(
+        model=SharedBeginning(model, config.sampled_softmax),
+        args=TrainingArguments(
+            output_dir=str(config.output),
+            per_device_train_batch_size=1,
+            num_train_epochs=1,
+            learning_rate=config.learning_rate,
+            lr_scheduler_type="cosine",
+            warmup_steps=int(config.warmup * len(batches)),
+            weight_decay=0.0,
+            bf16=True,
+            seed=config.seed,
+            save_steps=config.checkpoint_steps,
+            save_total_limit=1,
+            logging_steps=10,
+            report_to=[],
+            remove_unused_columns=False,
+            dataloader_pin_memory=False,
+            use_cpu=not torch.cuda.is_available(),
+        ),
+        train_dataset=_Batches(batches),
+        data_collator=lambda batch: collate(batch[0], filler),
+    )
+    trainer.remove_callback(ProgressCallback)
+    trainer.add_callback(Progress)
+    checkpoint = find_checkpoint(config.output, plain(config)) if resume else None
+    config.output.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256(json.dumps([[one.ids for one in batch] for batch in batches]).encode()).hexdigest()
+    card = {
+        "config": plain(config),
+        "classes": [asdict(one) for one in classes],
+        "data_sha256": digest,
+        "examples": sum(map(len, batches)),
+        "tokens": tokens,
+        "steps": len(batches),
+        "device": "cuda" if torch.cuda.is_available() else "cpu",
+        "torch": torch.__version__,
+    }
+    (config.output / RUN_CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    model.save_pretrained(config.output)
+    return config.output
+
+
+def _adapted(base: PreTrainedModel, config: DecoderTrainingConfig) -> PeftModel:
+    if config.start:
+        model = PeftModel.from_pretrained(base, config.start, is_trainable=True)
+    else:
+        settings = LoraConfig(
+            r=config.rank,
+            lora_alpha=config.alpha,
+            lora_dropout=config.dropout,
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+        )
+        model = get_peft_model(base, settings)
+    for weight in model.parameters():
+        if weight.requires_grad:
+            weight.data = weight.data.float()
+    return model
