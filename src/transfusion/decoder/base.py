@@ -60,11 +60,13 @@ class Generation:
         it came if it did not get there.
     :param finished: Whether it closed the last list.
     :param tokens: Its tokens in order; empty if the backend does not tell probabilities.
+    :param problem: Why there is no answer to this one prompt, for a note; empty if there is one.
     """
 
     text: str
     finished: bool
     tokens: tuple[Token, ...] = ()
+    problem: str = ""
 
 
 class Generator(Protocol):
