@@ -1,24 +1,40 @@
 """The prompt of a decoder: guidelines as Python classes, the text, its translation, and the lists of annotations.
 
-The layout is what the published GoLLIE-TF checkpoints were trained on (Chen, Shah and Ritter, ACL 2025): a template,
-formatted by black.
+Byte for byte what the published GoLLIE-TF checkpoints were trained on (Chen, Shah and Ritter, ACL 2025; after Sainz et
+al., *GoLLIE*, ICLR 2024): a template that went through black. The templates ending in ``_tf`` show the translation; the
+others are GoLLIE's. :mod:`transfusion.decoder.style` does the part of black.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Literal, get_args
 
 from transfusion.decoder.base import AnswerList, Prompt
 from transfusion.decoder.items import Argument, Item
-from transfusion.schema.classes import ClassDefinition
+from transfusion.decoder.style import Group, assignment, comment, docstring, field, lay_out, quote
+from transfusion.schema.classes import KEY_FIELDS, Base, ClassDefinition, ClassField
 
 Template = Literal["ner", "ner_tf", "ee", "ee_tf", "eae", "eae_tf", "re", "re_tf"]
+"""What is asked for: entities, events, arguments of given triggers, or relations between given entities."""
 
-_WIDTH = 88
-_FUSION = "# Using translation and fusion\n# (1) generate annotation for eng_text\n# (2) generate annotation for text\n\n"
+TEMPLATES: tuple[Template, ...] = get_args(Template)
+
+_DEFINITIONS = "# The following lines describe the task definition\n"
+_TEXT = "# This is the text to analyze\n"
+_PIVOT_TEXT = "# This is the English translation of the text\n"
+_ANNOTATE_BOTH = (
+    "# Using translation and fusion\n# (1) generate annotation for eng_text\n# (2) generate annotation for text\n\n"
+)
+_USE_BOTH = "# Use both eng_text and text and generate results for text\n\n"
 _PIVOT_LIST = "# The annotation instances that take place in the eng_text above are listed here\n"
 _SOURCE_LIST = "# The annotation instances that take place in the text above are listed here\n"
+_GIVEN_LIST = {
+    "re": "# The list called result contains the relation annotations for the following entities",
+    "eae": "# The list called result contains the instances for the following events according to the guidelines above",
+}
+_ANSWERED_BY: Mapping[str, Base] = {"re": "Relation", "eae": "Event"}
 
 
 def render_example(
@@ -31,21 +47,22 @@ def render_example(
     pivot_items: Sequence[Item] = (),
     given: Sequence[Item] = (),
 ) -> str:
-    """The whole text of a training example.
+    """The whole text of a training example: a prompt and its answer.
 
-    :param template: Which prompt.
-    :param classes: The schema.
+    :param template: What is asked for.
+    :param classes: The schema, in the order in which it is shown.
     :param text: The source.
     :param items: Its annotations.
-    :param pivot_text: The translation, for templates that have one.
-    :param pivot_items: The annotations of the translation.
-    :param given: Annotations that the prompt gives.
-    :returns: The text.
+    :param pivot_text: The translation, for templates that show one.
+    :param pivot_items: The annotations of the translation, for templates that have a list of them.
+    :param given: Entities (``re``) or triggers (``eae``) that the prompt gives.
+    :returns: The text, with a line end after its last line.
+    :raises ValueError: If there is no such template, or it shows a translation and there is none.
     """
     prompt = build_prompt(template, classes, text, pivot_text=pivot_text, given=given)
-    lists = [pivot_items, items] if len(prompt.lists) == 2 else [items]
-    between = (*prompt.between, "\n")
-    return prompt.text + "".join(render_list(each) + rest for each, rest in zip(lists, between, strict=True))
+    lists = (pivot_items, items)[-len(prompt.lists) :]
+    rests = (*prompt.between, "\n")
+    return prompt.text + "".join(render_list(each, classes) + rest for each, rest in zip(lists, rests, strict=True))
 
 
 def build_prompt(
@@ -59,61 +76,106 @@ def build_prompt(
 ) -> Prompt:
     """The prompt that a model is to answer.
 
-    :param template: Which prompt.
-    :param classes: The schema.
+    :param template: What is asked for.
+    :param classes: The schema, in the order in which it is shown.
     :param text: The source.
-    :param pivot_text: The translation, for templates that have one.
-    :param given: Annotations that the prompt gives.
-    :param annotate: Whether the model annotates the translation first.
+    :param pivot_text: The translation, for templates that show one.
+    :param given: Entities (``re``) or triggers (``eae``) that the prompt gives.
+    :param annotate: For ``ner_tf`` and ``ee_tf``, whether the model annotates the translation first; if not, the list
+        and its heading are left out (the paper's ablation *w/o annotate*).
     :returns: The prompt, up to and with the bracket that opens the first list.
+    :raises ValueError: If there is no such template, or it shows a translation and there is none.
     """
-    if template not in ("ner", "ner_tf"):
-        raise ValueError(f"no template {template!r} yet")
-    begin = "# The following lines describe the task definition\n" + "".join(map(_definition, classes))
-    begin += f"# This is the text to analyze\ntext = {quote(text)}\n\n"
-    source = AnswerList("result", text)
-    if template == "ner":
-        return Prompt(begin + _SOURCE_LIST + "result = [", (source,), (), tuple(classes))
-    begin += f"# This is the English translation of the text\neng_text = {quote(pivot_text or '')}\n\n" + _FUSION
-    source = AnswerList("final_result", text)
+    if template not in TEMPLATES:
+        raise ValueError(f"no template {template!r}; there are {', '.join(TEMPLATES)}")
+    task, _, fused = template.partition("_")
+    shown = _definitions(tuple(classes)) + _TEXT + assignment("text", text) + "\n"
+    if fused:
+        if pivot_text is None:
+            raise ValueError(f"the template {template!r} shows a translation, and there is none")
+        shown += _PIVOT_TEXT + assignment("eng_text", pivot_text) + "\n"
+    if task in _GIVEN_LIST:
+        shown += (_USE_BOTH if fused else "") + _GIVEN_LIST[task] + (" in text:\n" if fused else ":\n")
+        shown += "".join(map(_given_triggers if task == "eae" else _given_entity, given)) + "#\n"
+        answers = tuple(one for one in classes if one.base == _ANSWERED_BY[task]) or tuple(classes)
+        return Prompt(f"{shown}result = [", (AnswerList("result", text),), classes=answers)
+    if not fused:
+        return Prompt(f"{shown}{_SOURCE_LIST}result = [", (AnswerList("result", text),), classes=tuple(classes))
+    assert pivot_text is not None
+    last = AnswerList("final_result", text)
+    shown += _ANNOTATE_BOTH
     if not annotate:
-        return Prompt(begin + _SOURCE_LIST + "final_result = [", (source,), (), tuple(classes))
-    lists = (AnswerList("result", pivot_text or ""), source)
-    return Prompt(begin + _PIVOT_LIST + "result = [", lists, ("\n\n" + _SOURCE_LIST + "final_result = [",), tuple(classes))
+        return Prompt(f"{shown}{_SOURCE_LIST}final_result = [", (last,), classes=tuple(classes))
+    between = f"\n\n{_SOURCE_LIST}final_result = ["
+    lists = (AnswerList("result", pivot_text), last)
+    return Prompt(f"{shown}{_PIVOT_LIST}result = [", lists, (between,), tuple(classes))
 
 
-def render_list(items: Sequence[Item]) -> str:
-    """A list after its opening bracket, up to and with the closing one."""
-    return "\n" + "".join(_item(item) for item in items) + "]" if items else "]"
+def render_list(items: Sequence[Item], classes: Sequence[ClassDefinition] = ()) -> str:
+    """A list of annotations, from behind its opening bracket on.
+
+    :param items: The annotations.
+    :param classes: Their classes: fields stand in the order of the class, those of its base first, and a list that an
+        item lacks is empty. An item of another class keeps its own order.
+    :returns: The text up to and with the closing bracket.
+    """
+    if not items:
+        return "]"
+    fields = _fields(tuple(classes))
+    return "\n" + "".join(_item(item, fields.get(item.type, ())) for item in items) + "]"
 
 
-def quote(text: str) -> str:
-    """A string as Python prints it and black quotes it."""
-    printed = repr(text)
-    if printed[0] == '"':
-        return printed
-    body = printed[1:-1]
-    mended = body.replace("\\'", "'").replace('"', '\\"')
-    return f'"{mended}"' if mended.count("\\") <= body.count("\\") else printed
+def _item(item: Item, fields: Iterable[ClassField]) -> str:
+    arguments: dict[str, Argument] = {}
+    for each in fields:
+        if each.name in item.arguments:
+            arguments[each.name] = item.arguments[each.name]
+        elif each.many:
+            arguments[each.name] = ()
+    arguments |= item.arguments
+    parts = tuple(_argument(name, value) for name, value in arguments.items())
+    return "\n".join(lay_out(Group(f"{item.type}(", parts, ")"), ",", depth=1)) + "\n"
+
+
+def _argument(name: str, value: Argument) -> str | Group:
+    if isinstance(value, str):
+        return f"{name}={quote(value)}"
+    return Group(f"{name}=[", tuple(map(quote, value)), "]", display=True)
+
+
+def _given_entity(item: Item) -> str:
+    return comment(f'   - "{_mention(item)}": {item.type}') + "\n"
+
+
+def _given_triggers(item: Item) -> str:
+    return comment(f'   - "{_mention(item)}" triggers a {item.type} event.') + "\n"
+
+
+def _mention(item: Item) -> str:
+    """What an item is called by in a prompt that gives it: its span, its trigger, or else its first string."""
+    strings = {name: value for name, value in item.arguments.items() if isinstance(value, str)}
+    return strings.get("span") or strings.get("mention") or next(iter(strings.values()), "")
+
+
+@lru_cache(maxsize=64)
+def _definitions(classes: tuple[ClassDefinition, ...]) -> str:
+    """The beginning of a prompt: the schema as Python classes, with the blank lines behind it."""
+    return _DEFINITIONS + ("".join(f"{_definition(one)}\n\n" for one in classes) or "\n")
 
 
 def _definition(one: ClassDefinition) -> str:
-    fields = "".join(
-        f"    {field.name}: {field.type}" + (f"  # {field.comment}" if field.comment else "") + "\n" for field in one.fields
-    )
-    return f'@dataclass\nclass {one.name}({one.base}):\n    """{one.guideline}"""\n\n{fields}\n\n'
+    header = "\n".join(lay_out(Group(f"class {one.name}(", (one.base,), ")"), ":", depth=0))
+    fields = "".join(field(each.name, each.type, each.comment) for each in one.fields)
+    return f"@dataclass\n{header}\n    {docstring(one.guideline)}\n" + (f"\n{fields}" if fields else "")
 
 
-def _item(item: Item) -> str:
-    arguments = [f"{name}={_value(value)}" for name, value in item.arguments.items()]
-    line = f"    {item.type}({', '.join(arguments)}),\n"
-    if len(line) - 1 <= _WIDTH:
-        return line
-    joined = ", ".join(arguments)
-    if len(joined) + 8 <= _WIDTH or len(arguments) == 1:
-        return f"    {item.type}(\n        {joined}\n    ),\n"
-    return f"    {item.type}(\n" + "".join(f"        {argument},\n" for argument in arguments) + "    ),\n"
+@lru_cache(maxsize=64)
+def _fields(classes: tuple[ClassDefinition, ...]) -> Mapping[str, tuple[ClassField, ...]]:
+    """The fields of each class in the order of a dataclass: those of its base, then its own."""
+    return {one.name: tuple(_in_order(one)) for one in classes}
 
 
-def _value(value: Argument) -> str:
-    return quote(value) if isinstance(value, str) else f"[{', '.join(map(quote, value))}]"
+def _in_order(one: ClassDefinition) -> Iterable[ClassField]:
+    own = {each.name: each for each in one.fields}
+    names = dict.fromkeys((*KEY_FIELDS.get(one.base, ()), *own))
+    return [own.get(name, ClassField(name)) for name in names]
