@@ -61,7 +61,7 @@ def render_example(
     """
     prompt = build_prompt(template, classes, text, pivot_text=pivot_text, given=given)
     lists = (pivot_items, items)[-len(prompt.lists) :]
-    rests = (*prompt.between, "\n")
+    rests = (*(f"{between}[" for between in prompt.between), "\n")
     return prompt.text + "".join(render_list(each, classes) + rest for each, rest in zip(lists, rests, strict=True))
 
 
@@ -106,7 +106,7 @@ def build_prompt(
     shown += _ANNOTATE_BOTH
     if not annotate:
         return Prompt(f"{shown}{_SOURCE_LIST}final_result = [", (last,), classes=tuple(classes))
-    between = f"\n\n{_SOURCE_LIST}final_result = ["
+    between = f"\n\n{_SOURCE_LIST}final_result = "
     lists = (AnswerList("result", pivot_text), last)
     return Prompt(f"{shown}{_PIVOT_LIST}result = [", lists, (between,), tuple(classes))
 
