@@ -1,0 +1,45 @@
+"""Strings as they are written in source text, so that reading gives back every character."""
+
+from __future__ import annotations
+
+from inspect import cleandoc
+
+_NAMED = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def quoted(text: str) -> str:
+    """A string literal in double quotes.
+
+    :param text: Any string.
+    :returns: Source text of one line.
+    """
+    return f'"{_escaped(text).replace(chr(34), chr(92) + chr(34))}"'
+
+
+def docstring(text: str, *, indent: str = "    ", one_line: bool = False) -> str:
+    """A string literal in triple quotes.
+
+    :param text: Any string. Its lines stand on lines of their own where reading them back takes nothing away.
+    :param indent: What stands before lines after the first.
+    :param one_line: Write line breaks as escapes in any case.
+    :returns: Source text, without indent before its first line.
+    """
+    body = _escaped(text).replace('"""', '\\"\\"\\"')
+    if body.endswith('"'):
+        body = f'{body[:-1]}\\"'
+    lines = body.split("\\n")
+    if one_line or len(lines) == 1 or "\\" in text or cleandoc(text) != text:
+        return f'"""{body}"""'
+    broken = [lines[0], *(f"{indent}{line}" if line else "" for line in lines[1:]), indent]
+    return '"""' + "\n".join(broken) + '"""'
+
+
+def _escaped(text: str) -> str:
+    return "".join(
+        _NAMED.get(character) or (character if character.isprintable() else _code(character)) for character in text
+    )
+
+
+def _code(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
