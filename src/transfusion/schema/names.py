@@ -46,8 +46,18 @@ def class_name_for(label: str) -> str:
     :param label: The label.
     :returns: An identifier: the words of the label, each with a capital first letter, joined; case is kept otherwise.
     """
-    name = _identifier("".join(word[0].upper() + word[1:] for word in _words(label)), "Label")
+    name = _identifier(_joined(label), "Label")
     return name if is_class_name(name) else f"{name}_"
+
+
+def is_plain(name: str, label: str) -> bool:
+    """Whether the name of a class is no more than the words of its label joined.
+
+    :param name: The name of the class.
+    :param label: The label.
+    :returns: Whether nothing had to be added to make it a name.
+    """
+    return name == normalize("NFKC", _joined(label))
 
 
 def field_name_for(role: str) -> str:
@@ -103,6 +113,10 @@ def _is_identifier(name: str) -> bool:
 def _identifier(name: str, before: str) -> str:
     name = normalize("NFKC", name)
     return name if name.isidentifier() else normalize("NFKC", before + name)
+
+
+def _joined(label: str) -> str:
+    return "".join(word[0].upper() + word[1:] for word in _words(label))
 
 
 def _words(label: str) -> list[str]:

@@ -82,4 +82,9 @@ class Problems:
         visible = line[cut : cut + _WIDTH]
         space = "".join("\t" if character == "\t" else " " for character in line[cut:start])
         under = carets[: max(len(visible) - (start - cut), 1)]
-        return f"{self._path}:{number}: {message}\n    {visible}\n    {space}{under}"
+        return f"{self._path}:{number}: {message}\n    {_printable(visible)}\n    {space}{under}"
+
+
+def _printable(line: str) -> str:
+    """A line with every character as wide as one, so that carets stand where they should."""
+    return "".join(character if character.isprintable() or character == "\t" else "\ufffd" for character in line)
