@@ -1,7 +1,7 @@
 """Where an answer ends: at the bracket that closes its last list. Found while the answer is still being written.
 
-No stop string can say it: ``]`` also closes the list of a role and stands in mentions, ``\\n]`` never comes where lists
-are empty, and what follows the last list is the model's own affair.
+No stop string can say it: a bracket also closes the list of a role and stands in mentions; one on a line of its own
+never comes where lists are empty; and what follows the last list is the model's own affair.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ class AnswerScanner:
     """Reads an answer piece by piece until its last list is closed.
 
     It counts square brackets outside strings and comments. A string ends with its line at the latest, as in Python, so
-    that a quote which the model forgot spoils one line and not the whole answer. Between two lists it waits for the name
-    of the next, whatever else the model writes.
+    that a quote which the model forgot spoils one line and not the whole answer. Between two lists it waits for the
+    name of the next, whatever else the model writes.
 
     :param lists: The lists of the answer; the prompt has opened the first.
     """
 
     def __init__(self, lists: Sequence[AnswerList]) -> None:
         self.end: int | None = None
-        """One past the closing bracket of the last list, in code points of the answer; ``None`` as long as it is open."""
+        """One past the bracket that closes the last list, in code points of the answer; ``None`` while it is open."""
         self._openings = [re.compile(rf"^[ \t]*{re.escape(each.name)}[ \t]*=[ \t]*\[", re.MULTILINE) for each in lists]
         self._next = 1
         self._depth = 1

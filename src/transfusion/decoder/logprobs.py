@@ -1,7 +1,7 @@
 """Log probabilities as servers tell them, and which characters of an answer they are for.
 
-OpenAI's format for completions (vLLM has it too) names tokens by their text; llama.cpp gives their bytes as well, in the
-format for chat. A character may take several tokens, whose text is then empty or the replacement character.
+OpenAI's format for completions (vLLM has it too) names tokens by their text; llama.cpp gives their bytes as well, in
+the format for chat. A character may take several tokens, whose text is then empty or the replacement character.
 """
 
 from __future__ import annotations
@@ -69,9 +69,7 @@ def place_tokens(pieces: Sequence[Piece], text: str, start: int) -> list[Token]:
     else:
         lengths = _matched([piece.text for piece in pieces], text)
     ends = list(accumulate(lengths, initial=start))
-    return [
-        Token(begin, end, piece.logprob) for piece, begin, end in zip(pieces, ends[:-1], ends[1:], strict=True)
-    ]
+    return [Token(begin, end, piece.logprob) for piece, begin, end in zip(pieces, ends[:-1], ends[1:], strict=True)]
 
 
 def _matched(names: Sequence[str], text: str) -> list[int]:
