@@ -11,16 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from chat_server import (
-    ENGLISH,
-    SWAHILI,
-    ChatServer,
-    Response,
-    fails,
-    shouting,
-    translate,
-    translator,
-)
+from chat_server import ENGLISH, SWAHILI, ChatServer, shouting, translate, translator
+from http_server import Response, fails
 from transfusion.chat.patience import Patience
 from transfusion.chat.usage import Usage
 from transfusion.errors import ConfigError, TranslationError

@@ -10,18 +10,8 @@ from typing import Any
 
 import pytest
 
-from chat_server import (
-    ENGLISH,
-    SWAHILI,
-    ChatRequest,
-    ChatServer,
-    Response,
-    says,
-    shouting,
-    translate,
-    translations,
-    translator,
-)
+from chat_server import ENGLISH, SWAHILI, ChatRequest, ChatServer, says, shouting, translate, translations, translator
+from http_server import Response
 from transfusion.chat.usage import Usage
 from transfusion.errors import ConfigError, LanguageError, MissingExtraError
 from transfusion.translate.base import Translated
