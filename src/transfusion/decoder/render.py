@@ -96,7 +96,7 @@ def build_prompt(
         shown += _PIVOT_TEXT + assignment("eng_text", pivot_text) + "\n"
     if task in _GIVEN_LIST:
         shown += (_USE_BOTH if fused else "") + _GIVEN_LIST[task] + (" in text:\n" if fused else ":\n")
-        shown += "".join(map(_given_triggers if task == "eae" else _given_entity, given)) + "#\n"
+        shown += "".join(map(_given_trigger if task == "eae" else _given_entity, given)) + "#\n"
         answers = tuple(one for one in classes if one.base == _ANSWERED_BY[task]) or tuple(classes)
         return Prompt(f"{shown}result = [", (AnswerList("result", text),), classes=answers)
     if not fused:
@@ -147,14 +147,15 @@ def _given_entity(item: Item) -> str:
     return comment(f'   - "{_mention(item)}": {item.type}') + "\n"
 
 
-def _given_triggers(item: Item) -> str:
+def _given_trigger(item: Item) -> str:
     return comment(f'   - "{_mention(item)}" triggers a {item.type} event.') + "\n"
 
 
 def _mention(item: Item) -> str:
     """What an item is called by in a prompt that gives it: its span, its trigger, or else its first string."""
     strings = {name: value for name, value in item.arguments.items() if isinstance(value, str)}
-    return strings.get("span") or strings.get("mention") or next(iter(strings.values()), "")
+    name = next((key for key in ("span", "mention", *strings) if key in strings), "")
+    return strings.get(name, "")
 
 
 @lru_cache(maxsize=64)

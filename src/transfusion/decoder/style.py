@@ -20,6 +20,7 @@ INDENT = "    "
 _QUOTES = '"""'
 _ESCAPED_OR_CLOSING = re.compile(r'\\.|"""', re.DOTALL)
 _LINE_ENDS = re.compile(r"\r\n?|\n")
+_KEEPS_LINE = re.compile(r"  # (?:fmt: ?skip|type: ignore.*)", re.DOTALL)  # black leaves a line with such a comment alone
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -121,8 +122,7 @@ def field(name: str, annotation: str, note: str | None) -> str:
     """
     after = f"  {comment(note)}" if note else ""
     whole = f"{name}: {annotation}"
-    # A checker ties such a comment to its line, so black leaves the line alone.
-    expression = whole if after.startswith("  # type: ignore") else _subscript(whole)
+    expression = whole if _KEEPS_LINE.fullmatch(after) else _subscript(whole)
     return "".join(f"{line}\n" for line in lay_out(expression, after, depth=1))
 
 
