@@ -42,6 +42,26 @@ def encoder(
     typer.echo(str(train_from_config(config, resume=not fresh)))
 
 
+@app.command(epilog="Example:\n\ntransfusion train decoder training/decoder/2-transfusion.toml")
+@fails_clearly
+def decoder(
+    config: Config,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew instead of going on from the last checkpoint.")
+    ] = False,
+) -> None:
+    """Train an adapter for a decoder: QLoRA where there is CUDA, plain LoRA in bf16 elsewhere.
+
+    A training that was stopped goes on from its last checkpoint. The folder of the adapter is printed at the end. For
+    several GPUs: accelerate launch $(which transfusion) train decoder CONFIG.
+    """
+    with _needs_extra():
+        from transfusion.train.decoder import train_decoder_from_config
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    typer.echo(str(train_decoder_from_config(config, resume=not fresh)))
+
+
 @app.command(epilog="Example:\n\ntransfusion train silver training/2-silver.toml")
 @fails_clearly
 def silver(config: Config) -> None:

@@ -1,8 +1,8 @@
 """Training a decoder: low-rank adapters on a causal language model (Dettmers et al., *QLoRA*, NeurIPS 2023).
 
 All prompts of a batch begin alike: with the guidelines.  That beginning goes through the network once, and the rest of
-every prompt attends to its keys and values; gradients flow back through them, so the result is what it would be had each
-prompt been read whole.  With guidelines longer than texts, as they are, most of the work is saved.
+every prompt attends to its keys and values; gradients flow back through them, so the result is what it would be had
+each prompt been read whole.  With guidelines longer than texts, as they are, most of the work is saved.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import Dataset
-from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase, ProgressCallback, Trainer, TrainingArguments
+from transformers import (
+    DynamicCache,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    ProgressCallback,
+    TrainingArguments,
+)
 
 from transfusion.errors import ConfigError
 from transfusion.schema.classes import ClassDefinition

@@ -73,7 +73,7 @@ class DecoderTrainingConfig:
     :param rank: Rank of the adapter's matrices.
     :param alpha: Scale of the adapter, times the rank.
     :param dropout: Dropout in front of the adapter.
-    :param quantise: ``nf4`` holds the base in 4 bits (QLoRA), ``none`` in bf16; ``auto`` is ``nf4`` where there is CUDA.
+    :param quantise: ``nf4`` holds the base in 4 bits (QLoRA), ``none`` in bf16; ``auto`` is ``nf4`` with CUDA.
     :param longest: Examples of more tokens than this are left out, and counted.
     :param shuffle: Share of the batches whose prompt shows the classes in a random order.
     :param guideline_dropout: Probability that a class is left out of a batch's prompts, and of its answers.

@@ -170,9 +170,7 @@ def _texts(use: Use, classes: Sequence[ClassDefinition], names: Mapping[str, str
         return prompt, whole[len(prompt) :], len(prompt)
     assert pivot is not None
     items, pivot_items = entity_items(source, names), entity_items(pivot, names)
-    asked = build_prompt(
-        "ner_tf", classes, source.text, pivot_text=pivot.text, annotate=use.form == "fused"
-    )
+    asked = build_prompt("ner_tf", classes, source.text, pivot_text=pivot.text, annotate=use.form == "fused")
     whole = render_example("ner_tf", classes, source.text, items, pivot_text=pivot.text, pivot_items=pivot_items)
     if use.form == "fused":
         return asked.text, whole[len(asked.text) :], whole.index(_INSTRUCTED) + len(_INSTRUCTED)
@@ -199,4 +197,3 @@ def common_beginning(rows: Sequence[Sequence[int]]) -> int:
     shortest = min(map(len, rows))
     columns = zip(*rows, strict=False)
     return next((place for place, column in enumerate(columns) if len(set(column)) > 1), shortest)
-

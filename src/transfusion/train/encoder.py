@@ -140,10 +140,10 @@ def train(config: TrainingConfig, *, resume: bool = True) -> Path:
         weights = {name: torch.lerp(tensor, before[name], config.keep_start) for name, tensor in weights.items()}
     save_file(weights, config.output / WEIGHTS)
     # The compiled network cannot be traced: a fresh one takes over its weights.
-    plain = from_base(base, config.labels)
-    load_network(plain, config.output)
+    uncompiled = from_base(base, config.labels)
+    load_network(uncompiled, config.output)
     pieces = trim(vocabulary, table, config.vocabulary or len(vocabulary))
-    export(plain, *pieces, model_config(config), config.output, quantise=config.quantise)
+    export(uncompiled, *pieces, model_config(config), config.output, quantise=config.quantise)
     return config.output
 
 
