@@ -10,14 +10,18 @@ travels on, with a note that says why: one bad document never ends a run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Protocol, overload
+from typing import TYPE_CHECKING, Protocol, overload
 
 from transfusion.document import AnnotatedText, Document
 from transfusion.errors import ConfigError, MissingExtraError, ModelError, StageError
 from transfusion.language import get_language
+
+if TYPE_CHECKING:
+    from transfusion.schema.types import Schema
+    from transfusion.systems.base import Model
 
 DEFAULT_PIVOT = "eng"
 SYSTEMS = ("fusion", "direct", "projection", "untagged")
@@ -50,9 +54,11 @@ class Pipeline:
     @classmethod
     def load(
         cls,
-        model: str | Path = "mini",
+        model: str | Path | Model = "mini",
         *,
         system: str = "fusion",
+        schema: str | Path | Schema | None = None,
+        model_options: Mapping[str, str] | None = None,
         translator: str | Stage | None = None,
         threads: int | None = None,
     ) -> Pipeline:
@@ -62,39 +68,31 @@ class Pipeline:
         it (the paper's ablation); ``projection`` annotates the pivot and carries its spans over; ``direct`` reads the
         source alone.
 
-        :param model: Name of a model that ships with the package, or the folder of one.
+        :param model: An encoder, a decoder or a chat model: its name, its folder, or as
+            :func:`~transfusion.systems.find.find_systems` gives it.
         :param system: One of :data:`SYSTEMS`.
+        :param schema: What to extract, for a model that is shown guidelines: a schema, the name of one that ships with
+            the package, or a file; what the model was trained on when left out.
+        :param model_options: Settings of the model by name, such as ``base_url``.
         :param translator: A translation engine by name (``apertium``, ``nllb``, …), whose translations into English are
             kept in the cache; or a first stage that gives documents their pivots. None if they come with them. It sees
             batches, as every stage does, so a file of translations goes before the pipeline instead.
         :param threads: Threads to compute with; the cores that this process may use when left out.
         :returns: The pipeline.
-        :raises ConfigError: If there is no such system or engine.
+        :raises ConfigError: If there is no such system, engine or setting.
         :raises ModelError: If there is no such model, or its files are damaged.
-        :raises MissingExtraError: If a package that the engine needs is not installed; the message names the extra.
+        :raises SchemaError: If there is no such schema, or the model finds something else.
+        :raises MissingExtraError: If a package that model or engine need is not installed; the message names the extra.
         """
         if system not in SYSTEMS:
             raise ConfigError(f"no system {system!r}; there are {', '.join(SYSTEMS)}")
         # The models' runtime takes longer to import than all the rest: whoever only builds pipelines goes without.
-        from transfusion.annotate.base import AnnotatePivot
-        from transfusion.annotate.encoder import EncoderAnnotator
-        from transfusion.encoder.model import EncoderModel
-        from transfusion.fuse.base import Fuser, FuseSource
-        from transfusion.fuse.encoder import DirectLabeller, EncoderFuser
-        from transfusion.fuse.projection import ProjectionFuser
+        from transfusion.systems.find import find_systems
 
-        encoder = EncoderModel.load(model, threads=threads)
-        fusers: dict[str, Callable[[EncoderModel], Fuser]] = {
-            "fusion": EncoderFuser,
-            "untagged": EncoderFuser,
-            "projection": ProjectionFuser,
-            "direct": DirectLabeller,
-        }
-        stages: list[Stage] = [] if translator is None else [_translation(translator)]
-        if system in ("fusion", "projection"):
-            stages.append(AnnotatePivot(EncoderAnnotator(encoder)))
-        stages.append(FuseSource(fusers[system](encoder)))
-        return cls(stages)
+        if isinstance(model, str | Path):
+            model = find_systems(model, schema=schema, options=model_options, threads=threads)
+        first = [] if translator is None else [_translation(translator)]
+        return cls([*first, *model.stages(system)])
 
     @overload
     def __call__(self, text: str, /, language: str, translation: str | AnnotatedText | None = None) -> Document: ...

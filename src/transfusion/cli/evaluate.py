@@ -10,11 +10,14 @@ import typer
 
 from transfusion.cli.terminal import (
     Model,
+    ModelOptions,
     Progressing,
+    SchemaName,
     System,
     Threads,
     check_writable,
     fails_clearly,
+    named_values,
     say,
     write_file,
 )
@@ -31,6 +34,8 @@ transfusion evaluate masakhaner2/lug/test.txt --language lug --system direct
 transfusion evaluate lug/test.txt --language lug --translations lug/test.translations.jsonl --json lug.json
 
 transfusion evaluate uner/hr_set-ud-test.iob2 --language hrv --translator apertium
+
+transfusion evaluate lug/test.txt --language lug --translations lug/test.translations.jsonl --model mini-decoder
 """
 
 
@@ -47,6 +52,8 @@ def evaluate(
     translator_option: EngineOptions = None,
     system: System = "fusion",
     model: Model = "mini",
+    schema: SchemaName = None,
+    model_option: ModelOptions = None,
     labels: Annotated[
         str | None, typer.Option(help="Labels to score, with commas between; by default those of the model.")
     ] = None,
@@ -62,17 +69,18 @@ def evaluate(
     threads: Threads = None,
 ) -> None:
     """Score a system on gold entities: strict span micro-F1 with a 95 % bootstrap interval."""
-    from transfusion.encoder.folder import find_model, read_config
     from transfusion.evaluate.run import GoldSet, load_gold, run_system, sign
     from transfusion.evaluate.significance import bootstrap
     from transfusion.language import get_language
     from transfusion.pipeline import Pipeline
+    from transfusion.systems.find import find_systems
 
     to_stdout = str(json_output) == "-"
     check_writable(None if to_stdout else json_output)
-    folder = find_model(model)
+    settings = named_values(model_option, "--model-option")
+    systems = find_systems(model, schema=schema, options=settings, threads=threads)
     code = get_language(language).iso639_3
-    chosen = choose_labels(labels, read_config(folder).labels, model)
+    chosen = choose_labels(labels, systems.labels, model)
     options = engine_options(translator_option)
     engine = None if system == "direct" else translator
     spec = GoldSet(gold, code, chosen, translations, translated_only, natural, engine, options)
@@ -80,11 +88,11 @@ def evaluate(
     for problem in sentences.problems:
         say(f"warning: {problem}")
     count = len(sentences.documents)
-    pipeline = Pipeline.load(model, system=system, threads=threads)
+    pipeline = Pipeline.load(systems, system=system)
     with Progressing("sentences", count) as progress:
         scores = run_system(pipeline, sentences, chosen, progress.advance)
     interval = bootstrap(scores)
-    signature = sign(spec, sentences, system=system, model_name=Path(model).name, model_folder=folder)
+    signature = sign(spec, sentences, system=system, model=systems.signature)
     translated = sum(document.pivot is not None for document in sentences.documents)
     result = {
         **scores.to_dict(),

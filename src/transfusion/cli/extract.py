@@ -1,4 +1,4 @@
-"""``transfusion extract``: entities from texts."""
+"""``transfusion extract``: entities, relations and events from texts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,18 @@ from typing import Annotated, Literal
 
 import typer
 
-from transfusion.cli.terminal import BAD_INPUT, Model, Progressing, System, Threads, fails_clearly, say
+from transfusion.cli.terminal import (
+    BAD_INPUT,
+    Model,
+    ModelOptions,
+    Progressing,
+    SchemaName,
+    System,
+    Threads,
+    fails_clearly,
+    named_values,
+    say,
+)
 from transfusion.cli.translation import (
     Cache,
     Engine,
@@ -32,6 +43,10 @@ transfusion extract news.jsonl --format html --output page.html
 transfusion extract news.txt --language twi --translations english.jsonl --format conll
 
 transfusion extract vijesti.txt --language hrv --translator apertium
+
+transfusion extract news.jsonl --model mini-decoder --schema ships.py --translations english.jsonl
+
+transfusion extract news.txt --language swa --model chat:gpt-4o-mini --schema ace2005 --system direct
 
 echo "Rais Ruto alikutana na Museveni." | transfusion extract - --language swa
 """
@@ -60,6 +75,8 @@ def extract(
     cache: Cache = True,
     system: System = "fusion",
     model: Model = "mini",
+    schema: SchemaName = None,
+    model_option: ModelOptions = None,
     format: Annotated[Literal["jsonl", "conll", "html"], typer.Option(help="What to write.")] = "jsonl",
     output: Annotated[str, typer.Option(help="Where to write it; - for standard output.")] = "-",
     input_format: Annotated[
@@ -69,7 +86,7 @@ def extract(
     batch_size: Annotated[int, typer.Option(min=1, help="Documents that are worked on together.")] = 64,
     threads: Threads = None,
 ) -> None:
-    """Find entities in texts of any language.
+    """Find entities, relations and events in texts of any language.
 
     Each document gives one result, in the order of the input. Lines that cannot be read are named on stderr, and the
     rest goes on; the exit code is 0 only if every document was read.
@@ -100,7 +117,14 @@ def extract(
                 if translator is None or system == "direct"
                 else translation_stage(translator, translator_option, pivot=pivot, suspect=suspect, cache=cache)
             ) as stage:
-                pipeline = Pipeline.load(model, system=system, translator=stage, threads=threads)
+                pipeline = Pipeline.load(
+                    model,
+                    system=system,
+                    schema=schema,
+                    model_options=named_values(model_option, "--model-option"),
+                    translator=stage,
+                    threads=threads,
+                )
                 for document in pipeline.stream(_readable(documents, tally), batch_size):
                     out.write(document)
                     tally.count(document)
@@ -132,6 +156,7 @@ class Tally:
         self._progress = progress
         self._documents = 0
         self._labels: Counter[str] = Counter()
+        self._links: Counter[str] = Counter()
         self._notes: Counter[str] = Counter()
         self._warned: set[str] = set()
 
@@ -153,6 +178,8 @@ class Tally:
         self._documents += 1
         self.failed += document.failed
         self._labels.update(entity.label for entity in document.source.entities)
+        self._links["relation"] += len(document.source.relations)
+        self._links["event"] += len(document.source.events)
         for note in document.notes:
             self._notes[note.code] += 1
             if note.severity == "error":
@@ -162,7 +189,7 @@ class Tally:
     def summary(self, *, entities: bool = True) -> str:
         """The one line that a run ends with.
 
-        :param entities: Whether the run was for entities.
+        :param entities: Whether the run was for entities and what links them.
         :returns: The line.
         """
         parts = [f"{self._documents:,} document{'s' * (self._documents != 1)}"]
@@ -170,6 +197,7 @@ class Tally:
             total = self._labels.total()
             labels = ", ".join(f"{label} {count:,}" for label, count in sorted(self._labels.items()))
             parts.append(f"{total:,} entit{'y' if total == 1 else 'ies'}" + (f" ({labels})" if labels else ""))
+            parts += [f"{count:,} {what}{'s' * (count != 1)}" for what, count in self._links.items() if count]
         if self._notes:
             parts.append("notes: " + ", ".join(f"{code} {count:,}" for code, count in sorted(self._notes.items())))
         parts.append(f"{self.problems:,} bad line{'s' * (self.problems != 1)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, Self, TypeVar
 
 import typer
 
-from transfusion.errors import OutputError, TransfusionError
+from transfusion.errors import ConfigError, OutputError, TransfusionError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -27,7 +27,25 @@ BAD_INPUT, FATAL, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141
 _SECONDS_BETWEEN_LINES = 10.0
 
 System = Annotated[str, typer.Option(help="fusion, direct, projection, or untagged (fusion without pivot entities).")]
-Model = Annotated[str, typer.Option(help="Name of a model of this package, or the folder of one.")]
+Model = Annotated[
+    str,
+    typer.Option(
+        help="An encoder: mini, or its folder. A decoder: mini-decoder, its folder, a .gguf file, decoder:NAME, or "
+        "completions:NAME at a server. A chat model: chat:NAME."
+    ),
+]
+SchemaName = Annotated[
+    str | None,
+    typer.Option(
+        "--schema",
+        help="What to extract, for decoders and chat models: a schema of this package, or a .py, .toml, .json or .txt "
+        "file; by default what the model's card names, or else masakhaner.",
+    ),
+]
+ModelOptions = Annotated[
+    list[str] | None,
+    typer.Option("--model-option", metavar="NAME=VALUE", help="A setting of the model; may be given again."),
+]
 Threads = Annotated[
     int | None, typer.Option(min=1, help="Threads to compute with; by default one for each core at hand.")
 ]
@@ -64,6 +82,23 @@ def say(message: str) -> None:
     encoding = sys.stderr.encoding or "utf-8"
     sys.stderr.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     sys.stderr.flush()
+
+
+def named_values(options: Sequence[str] | None, flag: str) -> dict[str, str]:
+    """Settings by name.
+
+    :param options: Settings as ``NAME=VALUE``.
+    :param flag: The option that they were given by, for messages.
+    :returns: Their values, as strings.
+    :raises ConfigError: If one has no ``=``.
+    """
+    settings = {}
+    for option in options or ():
+        key, sign, value = option.partition("=")
+        if not sign or not key.strip():
+            raise ConfigError(f"{flag} needs NAME=VALUE, not {option!r}")
+        settings[key.strip().replace("-", "_")] = value.strip()
+    return settings
 
 
 def write_file(path: Path, content: str) -> None:

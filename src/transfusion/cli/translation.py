@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from transfusion.cli.terminal import say
+from transfusion.cli.terminal import named_values, say
 from transfusion.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -92,10 +92,4 @@ def engine_options(options: Sequence[str] | None) -> dict[str, str]:
     :returns: Their values, as strings.
     :raises ConfigError: If one has no ``=``.
     """
-    settings = {}
-    for option in options or ():
-        key, sign, value = option.partition("=")
-        if not sign or not key.strip():
-            raise ConfigError(f"--translator-option needs NAME=VALUE, not {option!r}")
-        settings[key.strip().replace("-", "_")] = value.strip()
-    return settings
+    return named_values(options, "--translator-option")

@@ -9,7 +9,7 @@ from transfusion.errors import ModelError
 
 
 class FakeGenerator:
-    """Answers prompts from a table or a function.
+    r"""Answers prompts from a table or a function.
 
     >>> generator = FakeGenerator({"Ruto alifika": '\\n    PER(span="Ruto"),\\n]'})
 

@@ -114,7 +114,7 @@ def run_system(
     :returns: The scores.
     :raises TransfusionError: If a stage could not process a sentence.
     """
-    blank = (replace(d, source=d.source.with_entities(())) for d in gold.documents)
+    blank = (replace(d, source=d.source.blank()) for d in gold.documents)
     predicted = []
     for document in pipeline.stream(blank, batch_size=256):
         if document.failed:
@@ -126,14 +126,13 @@ def run_system(
     return score([document.source.entities for document in gold.documents], predicted, labels=labels)
 
 
-def sign(gold: GoldSet, scored: GoldDocuments, *, system: str, model_name: str, model_folder: Path) -> Signature:
+def sign(gold: GoldSet, scored: GoldDocuments, *, system: str, model: str) -> Signature:
     """The signature of a score.
 
     :param gold: What was scored on.
     :param scored: The sentences that were scored.
     :param system: The system.
-    :param model_name: Name of its model.
-    :param model_folder: Folder of its model.
+    :param model: Signature of its model.
     :returns: The signature.
     """
     variant = "".join(
@@ -143,7 +142,7 @@ def sign(gold: GoldSet, scored: GoldDocuments, *, system: str, model_name: str, 
         labels=gold.labels,
         language=get_language(gold.language).iso639_3,
         system=system,
-        model=name_and_hash(model_folder, name=model_name),
+        model=model,
         gold=name_and_hash(gold.gold) + variant,
         documents=len(scored.documents),
         version=__version__,

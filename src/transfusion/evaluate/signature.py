@@ -23,7 +23,8 @@ class Signature:
     :param labels: Labels scored.
     :param language: ISO 639-3 code of the test set.
     :param system: ``fusion``, ``direct``, ``projection``, …
-    :param model: Name and hash of the model, as :func:`name_and_hash` gives them.
+    :param model: Name and hash of an encoder, as :func:`name_and_hash` gives them; of another model, its signature and
+        a digest of the schema that it is shown.
     :param gold: Name and hash of the gold file.
     :param documents: Number of documents scored.
     :param version: Version of this package.

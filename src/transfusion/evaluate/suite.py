@@ -13,6 +13,13 @@ A suite is a TOML file; its paths are relative to it, and ``$NAME`` in them stan
     system = "direct"
     model = "$RUNS/english"
 
+    [[system]]                     # a decoder, what it is asked for, and its settings
+    name = "GoLLIE-TF"
+    system = "fusion"
+    model = "decoder:$MODELS/gollie-7b-tf"
+    schema = "masakhaner"
+    model_options = {dtype = "bfloat16"}
+
     [[set]]
     languages = ["lug", "twi"]     # {language} below stands for each of them
     gold = "$DATA/masakhaner2/{language}/test.txt"
@@ -29,21 +36,25 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from transfusion.encoder.folder import find_model, read_config
 from transfusion.errors import ConfigError, InputError, SchemaError
 from transfusion.evaluate.report import Report, build_report
 from transfusion.evaluate.run import GoldDocuments, GoldSet, load_gold, run_system, sign
 from transfusion.evaluate.score import Scores
 from transfusion.pipeline import SYSTEMS, Pipeline
+from transfusion.systems.base import Model
+from transfusion.systems.find import KINDS, find_systems
 
 _SUITE_KEYS = {"title", "labels", "model", "systems", "system", "set", "pairs", "translated_only", "natural"}
-_SYSTEM_KEYS = {"name", "system", "model"}
+_SYSTEM_KEYS = {"name", "system", "model", "schema", "model_options"}
 _SET_KEYS = {"languages", "gold", "translations", "name", "translator", "options"}
+
+OnStart = Callable[[str, str, int], Callable[[], None]]
+"""Called with system, set and number of sentences; gives what is called after each sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +64,15 @@ class SystemSpec:
     :param name: What the column is called.
     :param system: One of the package's systems.
     :param model: Name or folder of its model.
+    :param schema: What a decoder or chat model is asked for; what its card names if it is ``None``.
+    :param model_options: Settings of the model.
     """
 
     name: str
     system: str
     model: str
+    schema: str | None = None
+    model_options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,43 +118,64 @@ def read_suite(path: Path) -> Suite:
     )
 
 
-def run_suite(suite: Suite, on_start: Callable[[str, str, int], Callable[[], None]] | None = None) -> Report:
+def run_suite(suite: Suite, on_start: OnStart | None = None) -> Report:
     """Score every system on every set.
 
     A system that reads translations is left out where a set has none.
 
     :param suite: What to score.
-    :param on_start: Called with system, set and number of sentences before each cell; gives what is called after each
-        sentence.
+    :param on_start: Called before each cell of the table.
     :returns: The table, with intervals and tests.
     :raises InputError: If a file of a set is missing; the message names the set.
     :raises SchemaError: If a model does not know a label that is to be scored.
     """
-    _check_labels(suite)
+    models = _models(suite)
     golds = {name: _load(name, gold) for name, gold in suite.sets.items()}
     results: dict[str, dict[str, Scores]] = {}
     signatures: dict[tuple[str, str], str] = {}
     for spec in suite.systems:
-        pipeline = Pipeline.load(spec.model, system=spec.system)
-        for name, gold in suite.sets.items():
-            if not gold.translated and spec.system != "direct":
-                continue
-            count = len(golds[name].documents)
-            step = on_start(spec.name, name, count) if on_start is not None else None
-            results.setdefault(spec.name, {})[name] = run_system(pipeline, golds[name], gold.labels, step)
-            folder = find_model(spec.model)
-            name_of_model = Path(spec.model).name
-            signature = sign(gold, golds[name], system=spec.system, model_name=name_of_model, model_folder=folder)
-            signatures[spec.name, name] = str(signature)
+        # A model that no later system needs is let go before the next one is loaded: two decoders may not fit.
+        for name, (scores, signature) in _run_on_sets(spec, models.pop(spec.name), suite.sets, golds, on_start).items():
+            results.setdefault(spec.name, {})[name] = scores
+            signatures[spec.name, name] = signature
     return build_report(suite.title, results, signatures=signatures, pairs=suite.pairs)
 
 
-def _check_labels(suite: Suite) -> None:
+def _run_on_sets(
+    spec: SystemSpec,
+    model: Model,
+    sets: Mapping[str, GoldSet],
+    golds: Mapping[str, GoldDocuments],
+    on_start: OnStart | None,
+) -> dict[str, tuple[Scores, str]]:
+    """Scores of one system and their signatures, by set."""
+    pipeline = Pipeline.load(model, system=spec.system)
+    results = {}
+    for name, gold in sets.items():
+        if not gold.translated and spec.system != "direct":
+            continue
+        count = len(golds[name].documents)
+        step = on_start(spec.name, name, count) if on_start is not None else None
+        scores = run_system(pipeline, golds[name], gold.labels, step)
+        signature = sign(gold, golds[name], system=spec.system, model=model.signature)
+        results[name] = scores, str(signature)
+    return results
+
+
+def _models(suite: Suite) -> dict[str, Model]:
+    """The model of each system, all of them checked before the first is loaded; systems of one model share it."""
     wanted = {label for gold in suite.sets.values() for label in gold.labels}
+    found: dict[tuple[object, ...], Model] = {}
+    models = {}
     for spec in suite.systems:
-        known = read_config(find_model(spec.model)).labels
-        if unknown := sorted(wanted - set(known)):
-            raise SchemaError(f"the model {spec.model!r} does not know the labels {unknown}; it knows {sorted(known)}")
+        key = (spec.model, spec.schema, *sorted(spec.model_options.items()))
+        if key not in found:
+            found[key] = find_systems(spec.model, schema=spec.schema, options=spec.model_options)
+        models[spec.name] = model = found[key]
+        if unknown := sorted(wanted - set(model.labels)):
+            known = sorted(model.labels)
+            raise SchemaError(f"the model {spec.model!r} does not know the labels {unknown}; it knows {known}")
+    return models
 
 
 def _load(name: str, gold: GoldSet) -> GoldDocuments:
@@ -155,7 +191,16 @@ def _systems(settings: dict[str, Any], path: Path) -> tuple[SystemSpec, ...]:
     for table in settings.get("system", ()):
         _check_keys(table, _SYSTEM_KEYS, f"{path}: [[system]]")
         system = table.get("system", table.get("name"))
-        specs.append(SystemSpec(table.get("name", system), system, _model(table.get("model", model), path)))
+        schema, options = table.get("schema"), table.get("model_options", {})
+        specs.append(
+            SystemSpec(
+                table.get("name", system),
+                system,
+                _model(table.get("model", model), path),
+                None if schema is None else _schema(schema, path),
+                {name: _option(str(value), path) for name, value in options.items()},
+            )
+        )
     unknown = sorted({str(spec.system) for spec in specs} - set(SYSTEMS))
     if unknown:
         raise ConfigError(f"{path}: no systems {unknown}; there are {', '.join(SYSTEMS)}")
@@ -202,9 +247,26 @@ def _path(value: str, language: str, path: Path) -> Path:
 
 
 def _model(value: str, path: Path) -> str:
-    """The name of a model as it stands; a folder, told by a slash or a variable, relative to the suite."""
+    """The name of a model as it stands; a place, told by a slash or a variable, relative to the suite."""
     expanded = _expand(value, path)
+    kind, colon, name = expanded.partition(":")
+    if colon and kind in KINDS:
+        # Names on a hub and at a server may have slashes, too.
+        place = path.parent / name
+        return f"{kind}:{place}" if kind == "decoder" and place.exists() else expanded
     return str(path.parent / expanded) if "/" in expanded or expanded != value else value
+
+
+def _schema(value: str, path: Path) -> str:
+    """The name of a schema; a file is looked for beside the suite."""
+    place = path.parent / _expand(value, path)
+    return str(place) if place.is_file() else value
+
+
+def _option(value: str, path: Path) -> str:
+    """A setting of a model as it stands; what names a file or folder beside the suite is a place."""
+    expanded = _expand(value, path)
+    return str(path.parent / expanded) if "/" in expanded and (path.parent / expanded).exists() else expanded
 
 
 def _expand(value: str, path: Path) -> str:

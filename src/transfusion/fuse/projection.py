@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from transfusion.document import AnnotatedText, Document, Entity
 from transfusion.encoder.model import Analysis, EncoderModel, Vectors
-from transfusion.fuse.base import note_missing_translation, translation_of
+from transfusion.fuse.base import Fuser, note_missing_translation, translation_of
 from transfusion.fuse.sentences import by_sentence
 from transfusion.project.align import MOST_COMPARISONS, TOO_LONG, AlignmentSettings, project
 from transfusion.project.base import LOST_SPAN
@@ -18,11 +18,15 @@ class ProjectionFuser:
 
     :param model: The encoder, whose middle layer aligns the words.
     :param settings: What counts as aligned.
+    :param alone: What reads a source that has no pivot to carry from; the encoder when left out.
     """
 
-    def __init__(self, model: EncoderModel, settings: AlignmentSettings | None = None) -> None:
+    def __init__(
+        self, model: EncoderModel, settings: AlignmentSettings | None = None, *, alone: Fuser | None = None
+    ) -> None:
         self.model = model
         self.settings = settings or AlignmentSettings()
+        self.alone = alone
 
     def fuse(self, documents: Sequence[Document], /) -> list[Document]:
         """Carry entities over; a document without a pivot, or too long a one, is labelled directly and says so."""
@@ -35,7 +39,7 @@ class ProjectionFuser:
         fused = []
         for document, source, pivot in zip(documents, sources, pivots, strict=True):
             if pivot is None:
-                fused.append(_with_entities(note_missing_translation(document), source.entities))
+                fused.append(self._read_alone(note_missing_translation(document), source))
             else:
                 fused.append(self._carry(document, source, pivot, next(by_pivot).vectors))
         return fused
@@ -44,12 +48,15 @@ class ProjectionFuser:
         comparisons = len(source.vectors.slots) * len(vectors.slots)
         if comparisons > MOST_COMPARISONS:
             message = f"{comparisons} pairs of words are too many to align: labelled directly, without the pivot"
-            return _with_entities(document.with_note(TOO_LONG, message, "warning"), source.entities)
+            return self._read_alone(document.with_note(TOO_LONG, message, "warning"), source)
         carried = project(pivot, vectors, document.source.text, source.vectors, self.settings)
         for entity in carried.lost:
             message = f"{entity.label} {pivot.mention(entity)!r} has no counterpart here"
             document = document.with_note(LOST_SPAN, message)
         return _with_entities(document, carried.entities)
+
+    def _read_alone(self, document: Document, source: Analysis) -> Document:
+        return _with_entities(document, source.entities) if self.alone is None else self.alone.fuse([document])[0]
 
 
 def _with_entities(document: Document, entities: tuple[Entity, ...]) -> Document:

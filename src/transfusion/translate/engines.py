@@ -6,9 +6,10 @@ An engine is imported only when it is asked for, so that a missing part of one i
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any, get_args, get_type_hints
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from transfusion.errors import ConfigError
 from transfusion.translate.base import Translator
@@ -39,7 +40,7 @@ def load_translator(name: str, options: Mapping[str, str] | None = None) -> Tran
         raise ConfigError(f"no translation engine {engine!r}; there are {', '.join(sorted(ENGINES))}")
     module, _, attribute = ENGINES[engine].partition(":")
     kind = getattr(import_module(module), attribute)
-    settings = _settings(engine, kind, options or {})
+    settings = read_settings(f"the translation engine {engine!r}", kind, options or {})
     first = next(iter(inspect.signature(kind).parameters.values()), None)
     if not model and first is not None and first.default is first.empty:
         raise ConfigError(f"the translation engine {engine!r} needs a model: {engine}:MODEL")
@@ -47,21 +48,37 @@ def load_translator(name: str, options: Mapping[str, str] | None = None) -> Tran
     return translator
 
 
-def _settings(engine: str, kind: type, options: Mapping[str, str]) -> dict[str, Any]:
+def read_settings(what: str, kind: Callable[..., Any], options: Mapping[str, str]) -> dict[str, Any]:
+    """Settings by name, for the keyword-only parameters of a class or function.
+
+    :param what: What messages call it.
+    :param kind: The class or function. Its parameters that are no text, number or truth value cannot be set.
+    :param options: Values by name, as strings from a command line or a file.
+    :returns: The values, each of the type that its parameter has.
+    :raises ConfigError: If there is no such setting, or a value is not of its type.
+    """
+    hints = get_type_hints(getattr(kind, "__init__") if isinstance(kind, type) else kind)  # noqa: B009
     parameters = inspect.signature(kind).parameters.values()
-    known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
-    if unknown := sorted(options.keys() - set(known)):
-        raise ConfigError(f"the translation engine {engine!r} has no settings {unknown}; it has {sorted(known)}")
-    hints = get_type_hints(getattr(kind, "__init__"))  # noqa: B009
-    return {name: _value(f"{engine}: {name}", text, hints[name]) for name, text in options.items()}
+    known = {p.name: types for p in parameters if p.kind is p.KEYWORD_ONLY and (types := _types(hints[p.name]))}
+    if unknown := sorted(options.keys() - known.keys()):
+        raise ConfigError(f"{what} has no settings {unknown}; it has {sorted(known)}")
+    return {name: _value(f"{what}: {name}", text, known[name]) for name, text in options.items()}
 
 
-def _value(place: str, text: str, hint: Any) -> Any:
-    kinds = [kind for kind in get_args(hint) or (hint,) if kind is not type(None)]
+def _types(hint: Any) -> tuple[Any, ...]:
+    """The types that a value may have which comes as text."""
+    if get_origin(hint) is Literal:
+        return (str,)
+    if get_origin(hint) in (Union, UnionType):
+        return tuple(kind for each in get_args(hint) for kind in _types(each))
+    return (hint,) if hint in (bool, int, float, str) else ()
+
+
+def _value(place: str, text: str, kinds: Sequence[Any]) -> Any:
     try:
         if bool in kinds:
             return _FLAGS[text.lower()]
         return next(kind for kind in (int, float, str) if kind in kinds)(text)
-    except (KeyError, ValueError, StopIteration) as error:
-        words = " or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds)
+    except (KeyError, ValueError) as error:
+        words = " or ".join(kind.__name__ for kind in kinds)
         raise ConfigError(f"{place} must be {words}, not {text!r}") from error

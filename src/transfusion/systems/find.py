@@ -1,0 +1,124 @@
+"""A model by its name: encoder, decoder or chat.
+
+============================== ======================================================================================
+``mini``, an encoder's folder   an encoder
+``mini-decoder``                the decoder that ships with the package
+a folder, a ``.gguf`` file      a decoder: a causal language model, or an adapter for one
+``decoder:NAME``                the same, by its name on the hub or by its place
+``completions:NAME``            a decoder behind a server for completions
+``chat:NAME``                   a model behind a server for chat
+============================== ======================================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from transfusion.encoder.folder import BUILT_IN, CARD, CONFIG
+from transfusion.errors import ConfigError
+from transfusion.schema.find import find_schema
+from transfusion.schema.types import Schema
+from transfusion.systems.base import Model
+from transfusion.systems.encoder import EncoderSystems
+from transfusion.translate.engines import read_settings
+
+DEFAULT_SCHEMA = "masakhaner"
+"""What a model is asked for that says nothing itself."""
+
+_ADAPTER = "adapter_config.json"
+_SCHEMA_LINE = re.compile(r"^schema:\s*[\"']?([\w./-]+)", re.MULTILINE)
+
+
+def find_systems(
+    model: str | Path,
+    *,
+    schema: str | Path | Schema | None = None,
+    options: Mapping[str, str] | None = None,
+    threads: int | None = None,
+) -> Model:
+    """Find a model; it is loaded when its stages are asked for.
+
+    :param model: Its name or place, as the table above says.
+    :param schema: What to extract: a schema, the name of one that ships with the package, or a file; when left out, the
+        schema that the model's card names, and if there is none, ``masakhaner``.
+    :param options: Settings by name.
+    :param threads: Threads to compute with.
+    :returns: The model.
+    :raises ConfigError: If the model has no such setting.
+    :raises ModelError: If there is no such model.
+    :raises SchemaError: If there is no such schema, or the model finds something else.
+    """
+    name, options = str(model), dict(options or {})
+    kind, rest = _kind(name)
+    if isinstance(schema, str | Path):
+        schema = find_schema(schema)
+    if kind == "encoder":
+        if options:
+            raise ConfigError(f"the model {name!r} is an encoder and has no settings, so not {sorted(options)}")
+        return EncoderSystems(rest, schema, threads=threads)
+    if not rest:
+        raise ConfigError(f"{name!r} names no model: {kind}:MODEL")
+    schema = schema or find_schema(_named_by_card(rest) or DEFAULT_SCHEMA)
+    label = Path(rest).name if kind == "decoder" else name
+    if kind == "chat":
+        from transfusion.systems.chat import ChatSystems
+
+        return ChatSystems(label, _loader(kind, rest, options), schema)
+    from transfusion.systems.decoder import DecoderSystems
+
+    return DecoderSystems(label, _loader(kind, rest, options), schema, threads=threads)
+
+
+_LOADERS: Mapping[str, str] = {
+    "decoder": "transfusion.decoder.load:load_generator",
+    "completions": "transfusion.decoder.completions:CompletionsGenerator",
+    "chat": "transfusion.systems.chat:load_client",
+}
+"""What loads a model. Its first argument is the model, and what can be set are its keyword-only ones."""
+KINDS = tuple(_LOADERS)
+"""What may stand before the colon of a name."""
+
+
+def _kind(name: str) -> tuple[str, str]:
+    """Architecture and what is left of the name."""
+    prefix, colon, rest = name.partition(":")
+    if colon and prefix in _LOADERS:
+        return prefix, rest
+    shipped = BUILT_IN / name / _ADAPTER
+    if re.fullmatch(r"[\w-]+", name) and shipped.is_file():
+        return "decoder", str(shipped.parent)
+    return ("decoder" if name.endswith(".gguf") or _is_causal(Path(name)) else "encoder"), name
+
+
+def _is_causal(folder: Path) -> bool:
+    """Whether a folder holds a model of transformers, or an adapter; encoders have settings of their own."""
+    try:
+        if (folder / _ADAPTER).is_file():
+            return True
+        settings = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(settings, dict) and "model_type" in settings and "format" not in settings
+
+
+def _named_by_card(model: str) -> str | None:
+    """The schema that the card of a model names in its front matter."""
+    try:
+        text = (Path(model) / CARD).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+    front = text.split("\n---", 1)[0] if text.startswith("---") else ""
+    found = _SCHEMA_LINE.search(front)
+    return found[1] if found else None
+
+
+def _loader(kind: str, model: str, options: Mapping[str, str]) -> Callable[[], Any]:
+    module, _, attribute = _LOADERS[kind].partition(":")
+    load = getattr(import_module(module), attribute)
+    return partial(load, model, **read_settings(f"the model {kind}:{model}", load, options))
