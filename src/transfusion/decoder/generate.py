@@ -1,0 +1,418 @@
+"""Answers of a language model in this process, written by the library transformers.
+
+What makes it fast, beside the plain loop:
+
+- The guidelines, with which all prompts of a schema begin, are read once; see :mod:`~transfusion.decoder.keys`.
+- A row that is complete makes room for the next at once, and an answer ends at its last bracket.
+- Several tokens are checked at one time where the answer copies; see :mod:`~transfusion.decoder.lookup`.
+- The probabilities of a quarter of a million pieces are computed only where a token is chosen.
+
+None of it changes the answer: the tokens are those of greedy decoding.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from transfusion.decoder.answer import Answer
+from transfusion.decoder.base import Generation, Prompt
+from transfusion.decoder.keys import NAME, Beginning, Fed, Feed, RowStore, attend
+from transfusion.decoder.lookup import Acceptance, History
+from transfusion.decoder.matching import ConstraintSource, Matcher
+from transfusion.decoder.prefix import common_length, group_by_beginning, shared_length
+from transfusion.errors import ModelError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+_CHUNK = 512
+"""Most tokens of one prompt that are read at once."""
+_MOST_GUESSES = 16
+_LOOK_BACK = 2048
+"""Guesses are copied from the last so many tokens of a prompt."""
+_BEGINNINGS = 8
+"""Guidelines of so many schemas are remembered."""
+_WORTH_SHARING = 16
+"""Fewer tokens than this are not worth a pass of their own."""
+_KINDS = {"full_attention", "sliding_attention"}
+
+
+class TransformersGenerator:
+    """Answers prompts with a causal language model, greedily.
+
+    :param model: The model, ready for inference.
+    :param tokenizer: Its tokeniser; a fast one.
+    :param name: What the signature calls the model: its weights and adapter.
+    :param batch_tokens: How many tokens of prompts may be in work at once, those that they share left out; each answer
+        needs room for up to ``max_new_tokens`` more. By default 4096 on CPUs and 32768 on GPUs.
+    :param max_new_tokens: Most tokens of an answer.
+    :param lookup: Whether to guess tokens that the answer copies; the answers are the same.
+    :param constraint_for: Gives the constraint of a prompt's answer; none for free answers.
+    :raises ModelError: If the model cannot be used: its attention is of another kind, or its tokeniser is a slow one.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        name: str = "causal",
+        batch_tokens: int | None = None,
+        max_new_tokens: int = 512,
+        lookup: bool = True,
+        constraint_for: ConstraintSource | None = None,
+    ) -> None:
+        if not tokenizer.is_fast:
+            raise ModelError(f"{type(tokenizer).__name__} is a slow tokeniser: a fast one is needed (tokenizer.json)")
+        self.model = model
+        self.tokenizer = tokenizer
+        self.max_new_tokens = max_new_tokens
+        self.lookup = lookup
+        self.constraint_for = constraint_for
+        self._name = name
+        self._device = model.device
+        on_cpu = self._device.type == "cpu"
+        self.batch_tokens = batch_tokens or (4096 if on_cpu else 32768)
+        # So many tokens more make a pass through the model take twice as long as it takes anyway.
+        self._even = 16 if on_cpu else 256
+        config: Any = model.config.get_text_config()
+        kinds = set(getattr(config, "layer_types", None) or ())
+        if kinds - _KINDS or not model.is_backend_compatible():
+            raise ModelError(
+                f"{type(model).__name__} attends in ways that are not known here ({', '.join(sorted(kinds - _KINDS)) or '?'})"
+            )
+        self._heads: int = config.num_attention_heads
+        self._context: int = config.max_position_embeddings
+        self._ends = _ends(model, tokenizer)
+        self._beginnings: deque[Beginning] = deque(maxlen=_BEGINNINGS)
+        self._acceptance = Acceptance()
+        self._skeletons: dict[tuple[object, ...], list[int]] = {}
+        _register()
+        self._check_attention()
+
+    @property
+    def signature(self) -> str:
+        """Model, number format and what else decides the answers."""
+        constraint = "constrained" if self.constraint_for else "free"
+        dtype = str(self.model.dtype).removeprefix("torch.")
+        return f"transformers:{self._name}:{dtype}:greedy:new{self.max_new_tokens}:{constraint}"
+
+    @property
+    def context(self) -> int:
+        """Most tokens that prompt and answer may be together."""
+        return self._context
+
+    def count_tokens(self, text: str, /) -> int:
+        """How many tokens a prompt is."""
+        return len(self.tokenizer(text)["input_ids"])
+
+    def generate(self, prompts: Sequence[Prompt], /) -> list[Generation]:
+        """Answer prompts.
+
+        :param prompts: The prompts.
+        :returns: An answer to each, in order.
+        :raises ModelError: If a prompt leaves no room for an answer.
+        """
+        rows = [self._tokens(prompt) for prompt in prompts]
+        for number, row in enumerate(rows, 1):
+            if len(row) >= self._context:
+                raise ModelError(
+                    f"prompt {number} of {len(rows)} has {len(row)} tokens; the model reads {self._context}, its answer "
+                    "among them: split the text or the schema"
+                )
+        answers: list[Generation | None] = [None] * len(rows)
+        with torch.inference_mode(), self._own_attention():
+            for group in group_by_beginning(rows):
+                beginning = self._beginning([rows[index] for index in group])
+                # The longest first: no row is left alone with a long way to go.
+                waiting = [
+                    self._row(index, prompts[index], rows[index], len(beginning.ids))
+                    for index in sorted(group, key=lambda index: (-len(rows[index]), index))
+                ]
+                for row in self._run(beginning, waiting):
+                    answers[row.index] = row.answer.generation()
+        return [answer for answer in answers if answer is not None]
+
+    def _tokens(self, prompt: Prompt) -> list[int]:
+        ids: list[int] = self.tokenizer(prompt.text)["input_ids"]
+        return ids[:-1] if len(ids) > 1 and ids[-1] in self._ends else ids  # some tokenisers end every text
+
+    def _row(self, index: int, prompt: Prompt, ids: list[int], shared: int) -> _Row:
+        history = None
+        if self.lookup:
+            history = History([self._skeleton(prompt), *self._word_beginnings(prompt), ids[-_LOOK_BACK:]])
+        return _Row(
+            index=index,
+            pending=ids[shared:],
+            room=min(self.max_new_tokens, self._context - len(ids)),
+            answer=Answer(self.tokenizer.backend_tokenizer, ids, len(prompt.lists)),
+            history=history,
+            matcher=None if self.constraint_for is None else self.constraint_for(prompt),
+        )
+
+    def _skeleton(self, prompt: Prompt) -> list[int]:
+        """Tokens of an answer without contents: how items begin and end, and what stands between lists."""
+        key = (prompt.classes, prompt.between)
+        if key not in self._skeletons:
+            items = "".join(f'\n    {one.name}({one.fields[0].name}="x"),' for one in prompt.classes if one.fields)
+            text = "[" + "".join(f"{items}\n]{between}[" for between in (*prompt.between, "")) + items
+            self._skeletons[key] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return self._skeletons[key]
+
+    def _word_beginnings(self, prompt: Prompt) -> list[list[int]]:
+        """Words of the texts as they are cut behind a quotation mark, which is not as they are cut behind a space."""
+        texts = {
+            f'="{" ".join(words[place : place + 3])}'
+            for one in prompt.lists
+            for words in [one.text.split()]
+            for place in range(len(words))
+        }
+        if not texts:
+            return []
+        found: list[list[int]] = self.tokenizer(sorted(texts), add_special_tokens=False)["input_ids"]
+        return found
+
+    def _beginning(self, rows: Sequence[list[int]]) -> Beginning:
+        """Keys and values of what prompts begin with, as far as it is worth it; newly computed only where new."""
+        wanted, most = shared_length(rows), min(map(len, rows)) - 1
+        known = max(
+            self._beginnings, key=lambda one: min(common_length(one.ids, row) for row in rows), default=Beginning()
+        )
+        usable = min(most, *(common_length(known.ids, row) for row in rows))
+        if wanted - usable < _WORTH_SHARING or (len(rows) == 1 and usable >= _WORTH_SHARING):
+            return known.cropped(usable)
+        store = RowStore(known.cropped(usable))
+        new = rows[0][usable:wanted]
+        store.reserve(1, len(new))
+        for start in range(0, len(new), _CHUNK):
+            part = new[start : start + _CHUNK]
+            self._forward(store, [[Fed(0, start, len(part))]], part, [])
+        beginning = store.lengthened_beginning(new)
+        if usable == len(known.ids) and usable:
+            self._beginnings.remove(known)
+        self._beginnings.append(beginning)
+        return beginning
+
+    def _run(self, beginning: Beginning, waiting: Iterable[_Row]) -> Iterator[_Row]:
+        """Answer the prompts of one group; rows come back in the order in which they are complete."""
+        store, queue, active = RowStore(beginning), deque(waiting), list[_Row]()
+        while queue or active:
+            load = sum(row.load for row in active)
+            while queue and (not active or load + queue[0].load <= self.batch_tokens):
+                row = queue.popleft()
+                row.slot = len(active)
+                load += row.load
+                active.append(row)
+            self._step(store, active)
+            for row in [row for row in active if row.done]:
+                yield row
+                last = active.pop()
+                if last is not row:  # the last row takes the slot that is free
+                    store.move(last.slot, row.slot, last.read)
+                    last.slot = row.slot
+                    active[row.slot] = last
+
+    def _step(self, store: RowStore, rows: list[_Row]) -> None:
+        """Put tokens of all rows through the model, and choose those that follow."""
+        writing, reading = [row for row in rows if row.answer.ids], [row for row in rows if not row.answer.ids]
+        worth = len(rows) / (len(rows) + self._even)
+        fed: list[list[Fed]] = [[], []]
+        ids: list[int] = []
+        chosen_from: list[int] = []
+        for group, members in zip(fed, (writing, reading), strict=True):
+            for row in members:
+                tokens = row.pending[:_CHUNK]
+                if len(tokens) == len(row.pending):
+                    row.guess(self._acceptance, worth)
+                    chosen_from += range(len(ids) + len(tokens) - 1, len(ids) + len(tokens) + len(row.guessed))
+                    tokens = tokens + row.guessed
+                group.append(Fed(row.slot, row.read, len(tokens)))
+                ids += tokens
+        store.reserve(len(rows), max(one.place + one.count for group in fed for one in group))
+        logits = self._forward(store, [group for group in fed if group], ids, chosen_from)
+        best = logits.argmax(-1).tolist()
+        first = 0
+        kept: list[tuple[_Row, range]] = []
+        for row in (*writing, *reading):
+            if len(row.pending) > _CHUNK:
+                row.skip(_CHUNK)
+                continue
+            count = len(row.guessed) + 1
+            taken = row.take(best[first : first + count], logits[first : first + count], self._ends, self._acceptance)
+            kept.append((row, range(first, first + taken)))
+            first += count
+        self._score(logits, kept)
+
+    def _score(self, logits: Tensor, kept: list[tuple[_Row, range]]) -> None:
+        places = [place for _, places in kept for place in places]
+        if places:
+            own = logits[places].float()
+            ids = [token for row, places in kept for token in row.answer.ids[len(row.answer.ids) - len(places) :]]
+            wanted = torch.tensor(ids, device=own.device)
+            logps = (own.gather(1, wanted[:, None])[:, 0] - own.logsumexp(1)).clamp(max=0).tolist()
+            for row, part in kept:
+                row.answer.score(logps[: len(part)])
+                del logps[: len(part)]
+
+    def _forward(self, store: RowStore, fed: list[list[Fed]], ids: list[int], chosen_from: list[int]) -> Tensor:
+        """The model's opinion on what follows some of the tokens. *Shape:* ``(chosen_from, vocabulary)``"""
+        feed = Feed(store, fed, self._heads, self._device)
+        result = self.model(
+            input_ids=torch.tensor([ids], device=self._device),
+            position_ids=feed.positions[None],
+            use_cache=False,
+            logits_to_keep=torch.tensor(chosen_from, dtype=torch.long, device=self._device),
+            feed=feed,
+        )
+        logits: Tensor = result.logits[0]
+        return logits
+
+    @contextmanager
+    def _own_attention(self) -> Iterator[None]:
+        """Let the model attend in our way, and in its own again afterwards."""
+        before = self.model.config._attn_implementation
+        self.model.set_attn_implementation(NAME)
+        try:
+            yield
+        finally:
+            self.model.set_attn_implementation(before)
+
+    def _check_attention(self) -> None:
+        """Make sure that the model attends as is supposed here: no sinks, no biases by distance."""
+        ids = list(range(3, min(27, self.model.config.get_text_config().vocab_size)))
+        with torch.inference_mode():
+            expected = self.model(input_ids=torch.tensor([ids], device=self._device), use_cache=False).logits[0]
+            with self._own_attention():
+                store = RowStore(Beginning())
+                store.reserve(1, len(ids))
+                found = self._forward(store, [[Fed(0, 0, len(ids))]], ids, list(range(len(ids))))
+        off = (found.float() - expected.float()).norm() / expected.float().norm()
+        if not off < 0.1:
+            raise ModelError(f"{type(self.model).__name__} attends in ways that are not known here (off by {off:.0%})")
+
+
+class _Row:
+    """A prompt on its way through the model."""
+
+    def __init__(
+        self,
+        *,
+        index: int,
+        pending: list[int],
+        room: int,
+        answer: Answer,
+        history: History | None,
+        matcher: Matcher | None,
+    ) -> None:
+        self.index = index
+        self.pending = pending
+        self.room = room
+        self.answer = answer
+        self.slot = 0
+        self.read = 0
+        self.load = len(pending)
+        self.done = False
+        self.guessed: list[int] = []
+        self._copied: tuple[int, int] = (0, 0)
+        self._history = history
+        self._matcher = matcher
+
+    def guess(self, acceptance: Acceptance, worth: float) -> None:
+        """Guess what the answer goes on with."""
+        most = min(_MOST_GUESSES, self.room - len(self.answer.ids) - 1)
+        forced = self._follow(self._matcher.forced()[:most]) if self._matcher else []
+        copied: list[int] = []
+        if self._history is not None and not forced:
+            copied, matched = self._history.guess(acceptance, most=most, worth=worth)
+            copied = self._follow(copied)
+            self._copied = matched, len(copied)
+        self.guessed = forced or copied
+        if self._matcher:
+            self._matcher.rollback(len(self.guessed))
+
+    def _follow(self, tokens: list[int]) -> list[int]:
+        """As many of the tokens as the constraint allows; it has accepted them."""
+        if self._matcher is None:
+            return tokens
+        for count, token in enumerate(tokens):
+            if not self._matcher.accept(token):
+                return tokens[:count]
+        return tokens
+
+    def skip(self, count: int) -> None:
+        """The model has read some of the prompt."""
+        del self.pending[:count]
+        self.read += count
+
+    def take(self, best: list[int], logits: Tensor, ends: frozenset[int], acceptance: Acceptance) -> int:
+        """Go on with what the model would write.
+
+        :param best: The most probable token after the last of the prompt and answer, and after each guess.
+        :param logits: The model's opinion at these places. *Shape:* ``(1 + guesses, vocabulary)``
+        :param ends: Tokens that end a text.
+        :param acceptance: Learns whether guesses were right.
+        :returns: How many tokens the answer has got.
+        """
+        taken: list[int] = []
+        for place, token in enumerate(best):
+            chosen = token if self._matcher is None else self._allowed(token, logits[place])
+            self.done = chosen is None or chosen in ends
+            if chosen is None or self.done:
+                break
+            self.answer.add(chosen)
+            taken.append(chosen)
+            self.done = self.answer.finished or len(self.answer.ids) >= self.room
+            if self.done or self.guessed[place : place + 1] != [chosen]:
+                break
+        self._learn(taken, acceptance)
+        if taken:
+            # The last one has not been through the model, and what was guessed after it is written over.
+            self.read += len(self.pending) + len(taken) - 1
+            self.pending = taken[-1:]
+            if self._history is not None:
+                self._history.extend(taken)
+        return len(taken)
+
+    def _allowed(self, token: int, logits: Tensor) -> int | None:
+        """The most probable token that the constraint allows; ``None`` if there is none."""
+        assert self._matcher is not None
+        if self._matcher.finished():
+            return None
+        if self._matcher.accept(token):
+            return token
+        mask = torch.from_numpy(self._matcher.mask()).to(logits.device)
+        if not mask.any():
+            return None
+        best = int(logits[: len(mask)].masked_fill(~mask, float("-inf")).argmax())
+        return best if self._matcher.accept(best) else None
+
+    def _learn(self, taken: list[int], acceptance: Acceptance) -> None:
+        matched, guessed = self._copied
+        confirmed = next(
+            (i for i, pair in enumerate(zip(taken, self.guessed, strict=False)) if pair[0] != pair[1]), None
+        )
+        if guessed:
+            confirmed = min(len(taken), guessed) if confirmed is None else confirmed
+            acceptance.record(matched, guessed=guessed, confirmed=confirmed)
+            self._copied = 0, 0
+
+
+def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """The tokens that end a text, according to whoever knows one."""
+    found: set[int] = set()
+    for owner in (model.config, model.generation_config, tokenizer):
+        ends = getattr(owner, "eos_token_id", None)
+        found.update(ends if isinstance(ends, list | tuple) else [] if ends is None else [ends])
+    return frozenset(found)
+
+
+def _register() -> None:
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(NAME, attend)
