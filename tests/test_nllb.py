@@ -495,7 +495,7 @@ def _in_a_hub_of_its_own(home: Path, model: str) -> str:
     """What finding a model comes to in a process that is offline; the variables are read when the hub is imported."""
     program = (
         "import sys\n"
-        "from transfusion.translate.checkpoint import find_checkpoint\n"
+        "from transfusion.checkpoint import find_checkpoint\n"
         "try:\n    print(find_checkpoint(sys.argv[1]))\n"
         "except Exception as error:\n    print(type(error).__name__, error)\n"
     )

@@ -37,8 +37,8 @@ def convert(
 
     The engines do the same by themselves where they are given other weights, and keep the result in the cache folder.
     """
+    from transfusion.checkpoint import find_checkpoint, find_tokenizer, is_converted
     from transfusion.errors import InputError
-    from transfusion.translate.checkpoint import find_checkpoint, find_tokenizer, is_converted
     from transfusion.translate.convert import convert as convert_weights
 
     begun = time.monotonic()

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from transfusion.checkpoint import read_network
 from transfusion.errors import ConfigError, MissingExtraError, ModelError
-from transfusion.translate.checkpoint import read_network
 from transfusion.translate.convert import COMPUTE_TYPES
 from transfusion.translate.pieces import Pieces
 

@@ -23,9 +23,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from transfusion.errors import OutputError, TranslationError
+from transfusion.folders import cache_folder
 from transfusion.translate.base import Translated, Translator
 from transfusion.translate.database import DamageError, Database
-from transfusion.translate.folders import cache_folder
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class TranslationCache:
 
     Where the file cannot be read or written, a warning says so once; from then on nothing is found, or nothing kept.
 
-    :param path: The file; ``translations.sqlite3`` in :func:`~transfusion.translate.folders.cache_folder` if left out.
+    :param path: The file; ``translations.sqlite3`` in :func:`~transfusion.folders.cache_folder` if left out.
     :param patience: Seconds to wait for other processes.
     :raises ConfigError: If no path is given and there is no folder for caches.
     """

@@ -14,9 +14,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from transfusion.checkpoint import read_network
 from transfusion.errors import MissingExtraError, ModelError
 from transfusion.language import get_language
-from transfusion.translate.checkpoint import read_network
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -15,15 +15,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transfusion.errors import ConfigError, MissingExtraError, ModelError, OutputError
-from transfusion.translate.checkpoint import (
+from transfusion.checkpoint import (
     fingerprint,
     read_config,
     read_network,
     tokenizer_files,
     weight_files,
 )
-from transfusion.translate.folders import cache_folder
+from transfusion.errors import ConfigError, MissingExtraError, ModelError, OutputError
+from transfusion.folders import cache_folder
 
 if TYPE_CHECKING:
     from ctranslate2.converters import TransformersConverter

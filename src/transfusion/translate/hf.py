@@ -5,6 +5,14 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from transfusion.checkpoint import (
+    find_checkpoint,
+    find_tokenizer,
+    fingerprint,
+    is_converted,
+    read_config,
+    weight_files,
+)
 from transfusion.errors import ConfigError, ModelError
 from transfusion.language import get_language
 from transfusion.translate.backends import (
@@ -13,14 +21,6 @@ from transfusion.translate.backends import (
     check_compute_type,
     usable_device,
     usual_compute_type,
-)
-from transfusion.translate.checkpoint import (
-    find_checkpoint,
-    find_tokenizer,
-    fingerprint,
-    is_converted,
-    read_config,
-    weight_files,
 )
 from transfusion.translate.convert import UnknownArchitectureError, converted
 from transfusion.translate.pieces import Pieces

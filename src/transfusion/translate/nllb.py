@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from transfusion.checkpoint import find_checkpoint, find_tokenizer, is_converted
 from transfusion.errors import ModelError
 from transfusion.translate.backends import Decoding, check_compute_type, usable_device, usual_compute_type
-from transfusion.translate.checkpoint import find_checkpoint, find_tokenizer, is_converted
 from transfusion.translate.convert import converted
 from transfusion.translate.seq2seq import MAX_LENGTH, Seq2SeqTranslator, load_converted
 from transfusion.translate.tags import Tags, flores_tags
@@ -16,7 +16,7 @@ class NllbTranslator(Seq2SeqTranslator):
     """Translates with NLLB-200, or a checkpoint made from it, through CTranslate2.
 
     Weights of Hugging Face are converted the first time and kept in the cache folder
-    (:func:`~transfusion.translate.folders.cache_folder`).
+    (:func:`~transfusion.folders.cache_folder`).
 
     :param model: A folder with weights of CTranslate2 or Hugging Face, or a name on the hub.
     :param beam_size: Hypotheses that are followed at once.

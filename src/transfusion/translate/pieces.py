@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from transfusion.checkpoint import fingerprint, tokenizer_files
 from transfusion.errors import MissingExtraError, ModelError
-from transfusion.translate.checkpoint import fingerprint, tokenizer_files
 
 _SPACE = "▁"
 

@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from transfusion.checkpoint import CONVERTED_WEIGHTS, fingerprint
 from transfusion.errors import ConfigError, TranslationError
 from transfusion.language import get_language
 from transfusion.segment import split_windows
 from transfusion.translate.backends import Backend, CTranslate2Backend, Decoding, Hypothesis
 from transfusion.translate.base import Translated
-from transfusion.translate.checkpoint import CONVERTED_WEIGHTS, fingerprint
 from transfusion.translate.convert import TOKENIZER, read_card
 from transfusion.translate.pieces import Pieces
 from transfusion.translate.tags import Tags

@@ -1,4 +1,4 @@
-"""Where the weights of a sequence-to-sequence model are: a folder, or the cache of the Hugging Face hub.
+"""Where the weights of a model of others are: a folder, or the cache of the Hugging Face hub.
 
 Weights are read from safetensors. Checkpoints that were published as ``pytorch_model.bin`` alone (NLLB-200 among them)
 are read with PyTorch's ``weights_only`` reader, which makes tensors and plain containers and runs nothing that the file
