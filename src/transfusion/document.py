@@ -9,12 +9,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-Match = Literal["exact", "aligned", "similar", "grounded"]
+Match = Literal["exact", "aligned", "similar", "grounded", "case", "normalised", "variant", "inside", "near"]
 """How a span was found in the text.
 
-``exact``: a model labelled these very characters; ``aligned``: carried over by word alignment, or by marks that a
-translator kept or would have put there; ``similar``: carried over by string similarity; ``grounded``: a string that a
-model wrote, looked up in the text.
+``exact``: a model labelled these very characters, or wrote them; ``aligned``: carried over by word alignment, or by
+marks that a translator kept or would have put there; ``similar``: carried over by string similarity; ``grounded``: a
+string that a model wrote, looked up in the text, without a word on how.
+
+Strings that a decoder or a chat model wrote are looked up in this order. ``exact``; ``case``: other capitals;
+``normalised``: the same after Unicode normalisation (NFKC, invisible characters left out); ``variant``: other accents,
+vowel points, spaces, quotation marks or dashes; ``inside``: a part of a longer word, such as a name with its prefix or
+suffix; ``near``: a few letters differ.
 """
 
 Severity = Literal["info", "warning", "error"]

@@ -141,7 +141,13 @@ def _words(text: str, piece: Piece) -> Iterator[Piece]:
     return (Piece(*found.span()) for found in _WORD.finditer(text, piece.start, piece.end))
 
 
-def _graphemes(text: str, piece: Piece) -> Iterator[Piece]:
+def split_graphemes(text: str, piece: Piece) -> Iterator[Piece]:
+    """Cut a piece of a text into characters as readers see them (grapheme clusters).
+
+    :param text: The text.
+    :param piece: The piece; it begins where a cluster begins.
+    :yields: The clusters in reading order. One of more than 64 code points may be cut.
+    """
     # In strides, since \X takes quadratic time over a long row of flags. A cluster longer than a stride may be cut.
     start = piece.start
     while start < piece.end:
@@ -157,7 +163,7 @@ def _code_points(_text: str, piece: Piece) -> Iterator[Piece]:
     return (Piece(start, start + 1) for start in range(piece.start, piece.end))
 
 
-_FINER = (_clauses, _words, _graphemes, _code_points)
+_FINER = (_clauses, _words, split_graphemes, _code_points)
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[Piece]:

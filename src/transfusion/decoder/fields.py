@@ -73,13 +73,16 @@ class _Checker:
     def _fitting(self, field: ClassField, value: Argument | Unusable) -> Argument | None:
         """The value as the field wants it; ``None`` for one that does not fit."""
         if isinstance(value, Unusable):
-            return self._problem(value.code, f"in field {field.name!r}, {value.message}; left out")
+            self._problem(value.code, f"in field {field.name!r}, {value.message}; left out")
+            return None
         if not field.many:
-            if isinstance(value, tuple):
-                return self._problem("wrong-type", f"field {field.name!r} holds one string, not a list; left out")
-            if not value.strip():
-                return self._problem("empty-string", f"field {field.name!r} is empty")
-            return value
+            if isinstance(value, str) and value.strip():
+                return value
+            if isinstance(value, str):
+                self._problem("empty-string", f"field {field.name!r} is empty")
+            else:
+                self._problem("wrong-type", f"field {field.name!r} holds one string, not a list; left out")
+            return None
         if isinstance(value, str):
             self._problem("single-string", f"field {field.name!r} holds a list; the string was taken as a list of one")
             value = (value,)

@@ -56,8 +56,8 @@ def parse_answer(text: str, prompt_lists: Sequence[str], classes: Sequence[Class
     """Read what a model wrote.
 
     The answer goes on where the prompt ended, inside the first list; or it writes that list's opening again, with prose
-    and code fences round it, as chat models do. Thoughts before ``</think>`` are passed over. After damage, reading goes
-    on at the next call of a known class. The time taken is linear in the length of the text.
+    and code fences round it, as chat models do. Thoughts before ``</think>`` are passed over. After damage, reading
+    goes on at the next call of a known class. The time taken is linear in the length of the text.
 
     :param text: What the model wrote.
     :param prompt_lists: Names of the lists that were asked for, in order. The prompt has opened the first.

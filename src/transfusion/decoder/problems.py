@@ -36,9 +36,10 @@ About the whole of it: ``truncated`` (an item breaks off where the answer ends),
 ``duplicate-list``, ``unknown-list`` (one that was not asked for), ``outside-list`` (items between or after the lists),
 ``syntax`` (an item that is no call), ``junk`` (anything else), ``too-long``.
 
-About an item: ``unknown-class``, ``missing-field``, ``extra-field``, ``duplicate-field``, ``positional`` (values without
-names of fields, which were taken in order), ``wrong-type``, ``nested`` (a wrong type with brackets), ``single-string``
-(taken as a list of one), ``bad-string`` (a literal that is none, or of a kind that no prompt shows), ``empty-string``.
+About an item: ``unknown-class``, ``missing-field``, ``extra-field``, ``duplicate-field``, ``positional`` (values
+without names of fields, which were taken in order), ``wrong-type``, ``nested`` (a wrong type with brackets),
+``single-string`` (taken as a list of one), ``bad-string`` (a literal that is none, or of a kind that no prompt shows),
+``empty-string``.
 
 About the text: ``hallucinated`` (a string that the text does not hold), ``surplus`` (more items than mentions),
 ``duplicate`` (what another item says already), ``self-relation`` (of a mention with itself).
