@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from tokenizers import Tokenizer
 
-from transfusion.decoder.base import Generation, Token
-from transfusion.decoder.scanner import ListScanner
+from transfusion.decoder.base import AnswerList, Generation, Token
+from transfusion.decoder.brackets import AnswerScanner
 
 _CONTEXT = 8
 """So many tokens of the prompt decide how the first of the answer is written: whether a space goes before it."""
@@ -20,14 +20,14 @@ class Answer:
 
     :param tokenizer: The tokeniser of the library tokenizers.
     :param prompt: Tokens of the prompt.
-    :param lists: How many lists the answer holds.
+    :param lists: The lists of the answer.
     """
 
-    def __init__(self, tokenizer: Tokenizer, prompt: Sequence[int], lists: int) -> None:
+    def __init__(self, tokenizer: Tokenizer, prompt: Sequence[int], lists: Sequence[AnswerList]) -> None:
         self._tokenizer = tokenizer
         self._window = list(prompt[-_CONTEXT:])
         self._certain = len(self._window)
-        self._scanner = ListScanner(lists)
+        self._scanner = AnswerScanner(lists)
         self._pieces: list[str] = []
         self._spans: list[tuple[int, int]] = []
         self._logprobs: list[float] = []

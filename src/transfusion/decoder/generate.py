@@ -22,18 +22,22 @@ from torch import Tensor
 
 from transfusion.decoder.answer import Answer
 from transfusion.decoder.base import Generation, Prompt
+from transfusion.decoder.constrain import load_constraint
+from transfusion.decoder.items import Item
 from transfusion.decoder.keys import NAME, Beginning, Fed, Feed, RowStore, attend
 from transfusion.decoder.lookup import Acceptance, History
-from transfusion.decoder.matching import ConstraintSource, Matcher
+from transfusion.decoder.matching import ConstraintSource
 from transfusion.decoder.prefix import common_length, group_by_beginning, shared_length
+from transfusion.decoder.render import render_list
+from transfusion.decoder.rows import Row
 from transfusion.errors import ModelError
+from transfusion.schema.classes import KEY_FIELDS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 _CHUNK = 512
 """Most tokens of one prompt that are read at once."""
-_MOST_GUESSES = 16
 _LOOK_BACK = 2048
 """Guesses are copied from the last so many tokens of a prompt."""
 _BEGINNINGS = 8
@@ -53,8 +57,10 @@ class TransformersGenerator:
         needs room for up to ``max_new_tokens`` more. By default 4096 on CPUs and 32768 on GPUs.
     :param max_new_tokens: Most tokens of an answer.
     :param lookup: Whether to guess tokens that the answer copies; the answers are the same.
-    :param constraint_for: Gives the constraint of a prompt's answer; none for free answers.
+    :param constrained: Whether answers are held to the grammar of their prompt, where the tokeniser allows it.
+    :param constraint_for: Gives the constraint of a prompt's answer, if not that grammar.
     :raises ModelError: If the model cannot be used: its attention is of another kind, or its tokeniser is a slow one.
+    :raises MissingExtraError: If llguidance is not installed and answers are to be constrained.
     """
 
     def __init__(
@@ -66,6 +72,7 @@ class TransformersGenerator:
         batch_tokens: int | None = None,
         max_new_tokens: int = 512,
         lookup: bool = True,
+        constrained: bool = True,
         constraint_for: ConstraintSource | None = None,
     ) -> None:
         if not tokenizer.is_fast:
@@ -74,6 +81,8 @@ class TransformersGenerator:
         self.tokenizer = tokenizer
         self.max_new_tokens = max_new_tokens
         self.lookup = lookup
+        if constrained and constraint_for is None:
+            constraint_for = load_constraint(tokenizer, model.get_output_embeddings().weight.shape[0])
         self.constraint_for = constraint_for
         self._name = name
         self._device = model.device
@@ -84,9 +93,8 @@ class TransformersGenerator:
         config: Any = model.config.get_text_config()
         kinds = set(getattr(config, "layer_types", None) or ())
         if kinds - _KINDS or not model.is_backend_compatible():
-            raise ModelError(
-                f"{type(model).__name__} attends in ways that are not known here ({', '.join(sorted(kinds - _KINDS)) or '?'})"
-            )
+            others = ", ".join(sorted(kinds - _KINDS)) or "no AttentionInterface"
+            raise ModelError(f"{type(model).__name__} attends in ways that are not known here ({others})")
         self._heads: int = config.num_attention_heads
         self._context: int = config.max_position_embeddings
         self._ends = _ends(model, tokenizer)
@@ -123,8 +131,8 @@ class TransformersGenerator:
         for number, row in enumerate(rows, 1):
             if len(row) >= self._context:
                 raise ModelError(
-                    f"prompt {number} of {len(rows)} has {len(row)} tokens; the model reads {self._context}, its answer "
-                    "among them: split the text or the schema"
+                    f"prompt {number} of {len(rows)} has {len(row)} tokens; the model reads {self._context}, and the "
+                    "answer is among them: split the text or the schema"
                 )
         answers: list[Generation | None] = [None] * len(rows)
         with torch.inference_mode(), self._own_attention():
@@ -143,15 +151,15 @@ class TransformersGenerator:
         ids: list[int] = self.tokenizer(prompt.text)["input_ids"]
         return ids[:-1] if len(ids) > 1 and ids[-1] in self._ends else ids  # some tokenisers end every text
 
-    def _row(self, index: int, prompt: Prompt, ids: list[int], shared: int) -> _Row:
+    def _row(self, index: int, prompt: Prompt, ids: list[int], shared: int) -> Row:
         history = None
         if self.lookup:
             history = History([self._skeleton(prompt), *self._word_beginnings(prompt), ids[-_LOOK_BACK:]])
-        return _Row(
+        return Row(
             index=index,
             pending=ids[shared:],
             room=min(self.max_new_tokens, self._context - len(ids)),
-            answer=Answer(self.tokenizer.backend_tokenizer, ids, len(prompt.lists)),
+            answer=Answer(self.tokenizer.backend_tokenizer, ids, prompt.lists),
             history=history,
             matcher=None if self.constraint_for is None else self.constraint_for(prompt),
         )
@@ -160,8 +168,9 @@ class TransformersGenerator:
         """Tokens of an answer without contents: how items begin and end, and what stands between lists."""
         key = (prompt.classes, prompt.between)
         if key not in self._skeletons:
-            items = "".join(f'\n    {one.name}({one.fields[0].name}="x"),' for one in prompt.classes if one.fields)
-            text = "[" + "".join(f"{items}\n]{between}[" for between in (*prompt.between, "")) + items
+            items = [Item(one.name, dict.fromkeys(KEY_FIELDS[one.base], "x")) for one in prompt.classes]
+            written = render_list(items, prompt.classes)
+            text = "[" + "".join(f"{written}{between}[" for between in prompt.between) + written
             self._skeletons[key] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return self._skeletons[key]
 
@@ -199,9 +208,9 @@ class TransformersGenerator:
         self._beginnings.append(beginning)
         return beginning
 
-    def _run(self, beginning: Beginning, waiting: Iterable[_Row]) -> Iterator[_Row]:
+    def _run(self, beginning: Beginning, waiting: Iterable[Row]) -> Iterator[Row]:
         """Answer the prompts of one group; rows come back in the order in which they are complete."""
-        store, queue, active = RowStore(beginning), deque(waiting), list[_Row]()
+        store, queue, active = RowStore(beginning), deque(waiting), list[Row]()
         while queue or active:
             load = sum(row.load for row in active)
             while queue and (not active or load + queue[0].load <= self.batch_tokens):
@@ -218,7 +227,7 @@ class TransformersGenerator:
                     last.slot = row.slot
                     active[row.slot] = last
 
-    def _step(self, store: RowStore, rows: list[_Row]) -> None:
+    def _step(self, store: RowStore, rows: list[Row]) -> None:
         """Put tokens of all rows through the model, and choose those that follow."""
         writing, reading = [row for row in rows if row.answer.ids], [row for row in rows if not row.answer.ids]
         worth = len(rows) / (len(rows) + self._even)
@@ -238,7 +247,7 @@ class TransformersGenerator:
         logits = self._forward(store, [group for group in fed if group], ids, chosen_from)
         best = logits.argmax(-1).tolist()
         first = 0
-        kept: list[tuple[_Row, range]] = []
+        kept: list[tuple[Row, range]] = []
         for row in (*writing, *reading):
             if len(row.pending) > _CHUNK:
                 row.skip(_CHUNK)
@@ -249,7 +258,7 @@ class TransformersGenerator:
             first += count
         self._score(logits, kept)
 
-    def _score(self, logits: Tensor, kept: list[tuple[_Row, range]]) -> None:
+    def _score(self, logits: Tensor, kept: list[tuple[Row, range]]) -> None:
         places = [place for _, places in kept for place in places]
         if places:
             own = logits[places].float()
@@ -295,112 +304,6 @@ class TransformersGenerator:
         off = (found.float() - expected.float()).norm() / expected.float().norm()
         if not off < 0.1:
             raise ModelError(f"{type(self.model).__name__} attends in ways that are not known here (off by {off:.0%})")
-
-
-class _Row:
-    """A prompt on its way through the model."""
-
-    def __init__(
-        self,
-        *,
-        index: int,
-        pending: list[int],
-        room: int,
-        answer: Answer,
-        history: History | None,
-        matcher: Matcher | None,
-    ) -> None:
-        self.index = index
-        self.pending = pending
-        self.room = room
-        self.answer = answer
-        self.slot = 0
-        self.read = 0
-        self.load = len(pending)
-        self.done = False
-        self.guessed: list[int] = []
-        self._copied: tuple[int, int] = (0, 0)
-        self._history = history
-        self._matcher = matcher
-
-    def guess(self, acceptance: Acceptance, worth: float) -> None:
-        """Guess what the answer goes on with."""
-        most = min(_MOST_GUESSES, self.room - len(self.answer.ids) - 1)
-        forced = self._follow(self._matcher.forced()[:most]) if self._matcher else []
-        copied: list[int] = []
-        if self._history is not None and not forced:
-            copied, matched = self._history.guess(acceptance, most=most, worth=worth)
-            copied = self._follow(copied)
-            self._copied = matched, len(copied)
-        self.guessed = forced or copied
-        if self._matcher:
-            self._matcher.rollback(len(self.guessed))
-
-    def _follow(self, tokens: list[int]) -> list[int]:
-        """As many of the tokens as the constraint allows; it has accepted them."""
-        if self._matcher is None:
-            return tokens
-        for count, token in enumerate(tokens):
-            if not self._matcher.accept(token):
-                return tokens[:count]
-        return tokens
-
-    def skip(self, count: int) -> None:
-        """The model has read some of the prompt."""
-        del self.pending[:count]
-        self.read += count
-
-    def take(self, best: list[int], logits: Tensor, ends: frozenset[int], acceptance: Acceptance) -> int:
-        """Go on with what the model would write.
-
-        :param best: The most probable token after the last of the prompt and answer, and after each guess.
-        :param logits: The model's opinion at these places. *Shape:* ``(1 + guesses, vocabulary)``
-        :param ends: Tokens that end a text.
-        :param acceptance: Learns whether guesses were right.
-        :returns: How many tokens the answer has got.
-        """
-        taken: list[int] = []
-        for place, token in enumerate(best):
-            chosen = token if self._matcher is None else self._allowed(token, logits[place])
-            self.done = chosen is None or chosen in ends
-            if chosen is None or self.done:
-                break
-            self.answer.add(chosen)
-            taken.append(chosen)
-            self.done = self.answer.finished or len(self.answer.ids) >= self.room
-            if self.done or self.guessed[place : place + 1] != [chosen]:
-                break
-        self._learn(taken, acceptance)
-        if taken:
-            # The last one has not been through the model, and what was guessed after it is written over.
-            self.read += len(self.pending) + len(taken) - 1
-            self.pending = taken[-1:]
-            if self._history is not None:
-                self._history.extend(taken)
-        return len(taken)
-
-    def _allowed(self, token: int, logits: Tensor) -> int | None:
-        """The most probable token that the constraint allows; ``None`` if there is none."""
-        assert self._matcher is not None
-        if self._matcher.finished():
-            return None
-        if self._matcher.accept(token):
-            return token
-        mask = torch.from_numpy(self._matcher.mask()).to(logits.device)
-        if not mask.any():
-            return None
-        best = int(logits[: len(mask)].masked_fill(~mask, float("-inf")).argmax())
-        return best if self._matcher.accept(best) else None
-
-    def _learn(self, taken: list[int], acceptance: Acceptance) -> None:
-        matched, guessed = self._copied
-        confirmed = next(
-            (i for i, pair in enumerate(zip(taken, self.guessed, strict=False)) if pair[0] != pair[1]), None
-        )
-        if guessed:
-            confirmed = min(len(taken), guessed) if confirmed is None else confirmed
-            acceptance.record(matched, guessed=guessed, confirmed=confirmed)
-            self._copied = 0, 0
 
 
 def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:

@@ -1,8 +1,8 @@
 """Attention over keys and values that many rows share.
 
-Documents are read by a model in rows.  All rows begin with the same tokens, of which there is one copy, however many rows
-look at it; what follows is each row's own.  The tokens of all rows go through the model side by side, without padding, as
-one long row; only attention takes them apart, here.
+Documents are read by a model in rows.  All rows begin with the same tokens, of which there is one copy, however many
+rows look at it; what follows is each row's own.  The tokens of all rows go through the model side by side, without
+padding, as one long row; only attention takes them apart, here.
 
 The model knows nothing of this: it is told positions, and calls :func:`attend` for attention (transformers'
 ``AttentionInterface``).  Sliding windows and soft caps are honoured; keys outside a window stay, because rows take

@@ -1,8 +1,9 @@
 """Guessing what an answer goes on with: it copies from its prompt, and its items look alike.
 
-The last tokens are looked for further up, and what followed them there is guessed to follow again (Saxena, *Prompt Lookup
-Decoding*, 2023; Yang et al., *Inference with Reference*, 2023).  A guess that the model does not confirm costs time and
-changes nothing, so only what will probably be confirmed is guessed: how probable that is, is learnt during the run.
+The last tokens are looked for further up, and what followed them there is guessed to follow again (Saxena, *Prompt
+Lookup Decoding*, 2023; Yang et al., *Inference with Reference*, 2023).  A guess that the model does not confirm costs
+time and changes nothing, so only what will probably be confirmed is guessed: how probable that is, is learnt during
+the run.
 """
 
 from __future__ import annotations
