@@ -128,6 +128,7 @@ class CompletionServer(Endpoint):
     def context(self) -> int | None:
         """Most tokens of prompt and answer together; ``None`` if the server does not tell.
 
+        :returns: The number.
         :raises ChatError: If the server is in trouble.
         """
         if isinstance(length := self._card.get("max_model_len"), int):
