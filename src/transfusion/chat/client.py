@@ -52,3 +52,9 @@ class ChatClient(Requests[Prompt, Reply]):
             max_tokens=max_tokens,
         )
         super().__init__(server, concurrency=concurrency, patience=patience)
+        self._settings = f"{model} temperature={temperature:g}" + (f" max_tokens={max_tokens}" if max_tokens else "")
+
+    @property
+    def signature(self) -> str:
+        """The model, by its name alone, and its settings: not the address of the server."""
+        return self._settings

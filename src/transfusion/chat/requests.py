@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -83,13 +83,14 @@ class Requests(Generic[P, R]):
         """What was used so far."""
         return self._usage
 
-    def ask(self, prompts: Sequence[P], /) -> list[R | ChatError]:
+    def ask(self, prompts: Sequence[P], /, *, on_reply: Callable[[P, R], None] | None = None) -> list[R | ChatError]:
         """Ask many things, several at a time.
 
         A request that the server is too busy for is repeated. One that it refuses, or that it does not answer for all
         the repetitions, is a failure of that request alone as long as others are answered.
 
         :param prompts: What to ask.
+        :param on_reply: Called with every answer as soon as it is there, from the thread that asked for it.
         :returns: For each, in order, the answer, or why there is none.
         :raises ConfigError: If the key, the model or the address is wrong: every request would fail.
         :raises ChatError: If the server is down: two requests in a row had no answer for all the repetitions. From then
@@ -99,7 +100,7 @@ class Requests(Generic[P, R]):
         halt = threading.Event()
         pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix="requests")
         try:
-            return list(pool.map(lambda prompt: self._answer(prompt, halt), prompts))
+            return list(pool.map(lambda prompt: self._answer(prompt, halt, on_reply), prompts))
         finally:
             halt.set()
             pool.shutdown(wait=False, cancel_futures=True)
@@ -116,9 +117,12 @@ class Requests(Generic[P, R]):
             raise self._error(models, models.reason)
         return models
 
-    def _answer(self, prompt: P, halt: threading.Event) -> R | ChatError:
+    def _answer(self, prompt: P, halt: threading.Event, on_reply: Callable[[P, R], None] | None) -> R | ChatError:
         try:
-            return self._persist(prompt, halt)
+            reply = self._persist(prompt, halt)
+            if on_reply is not None:
+                on_reply(prompt, reply)
+            return reply
         except ConfigError:
             halt.set()
             raise
