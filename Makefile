@@ -85,5 +85,5 @@ $(TEST_ENV)/.all: pyproject.toml
 	@echo "Setting up $(TEST_ENV): this takes a few minutes the first time"
 	@bash scripts/new-venv $(TEST_ENV) "$(PYTHON)"
 	@$(TEST_ENV)/bin/python $(PIP) install --upgrade 'pip>=25.1'
-	@$(TEST_ENV)/bin/python $(PIP) install --editable '.[train,hf,chat]' --group dev
+	@$(TEST_ENV)/bin/python $(PIP) install --editable '.[train,hf,chat,mini-decoder]' --group dev
 	@touch $@

@@ -19,6 +19,8 @@ from transfusion.cli import (
     mixture,
     models,
     project,
+    prompt,
+    schema,
     train,
     translate,
 )
@@ -58,6 +60,8 @@ app.command(epilog=compare.EXAMPLES)(compare.compare)
 app.add_typer(train.app, name="train")
 app.command(epilog=mixture.EXAMPLES)(mixture.mixture)
 app.add_typer(project.app, name="project")
+app.command(epilog=prompt.EXAMPLES)(prompt.prompt)
+app.add_typer(schema.app, name="schema")
 app.command(epilog=convert.EXAMPLES)(convert.convert)
 app.add_typer(cache.app, name="cache")
 app.command()(models.models)

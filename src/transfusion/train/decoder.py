@@ -17,7 +17,7 @@ from random import Random
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import Dataset
@@ -29,9 +29,11 @@ from transformers import (
     TrainingArguments,
 )
 
+from transfusion.decoder.causal import load_causal
 from transfusion.errors import ConfigError
-from transfusion.schema.classes import ClassDefinition
-from transfusion.train.decoder_config import DecoderTrainingConfig
+from transfusion.schema.classes import ClassDefinition, class_labels, entity_classes
+from transfusion.schema.find import find_schema
+from transfusion.train.decoder_config import DecoderTrainingConfig, read_decoder_config
 from transfusion.train.decoder_data import IGNORED, Encoder, TokenSequence, common_beginning, make_batches, uses
 from transfusion.train.encoder import InOrder, Progress, find_checkpoint, plain
 
@@ -200,8 +202,39 @@ def train_decoder(
     }
     (config.output / RUN_CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    model.save_pretrained(config.output)
+    _write_adapter(model, config)
     return config.output
+
+
+def train_decoder_from_config(path: Path, *, resume: bool = True) -> Path:
+    """Train an adapter as a configuration file says.
+
+    :param path: The configuration; see :func:`~transfusion.train.decoder_config.read_decoder_config`.
+    :param resume: Whether to go on from the newest checkpoint in the output folder, where there is one.
+    :returns: The output folder.
+    :raises ConfigError: If a setting is wrong, or the checkpoints are those of another configuration.
+    :raises ModelError: If the base cannot be loaded.
+    :raises SchemaError: If there is no such schema.
+    """
+    config = read_decoder_config(path)
+    classes = entity_classes(find_schema(config.schema))
+    names = {label: name for name, label in class_labels(classes).items()}
+    quantise = config.quantise == "nf4" or (config.quantise == "auto" and torch.cuda.is_available())
+    base = load_causal(config.model, dtype="bfloat16", quantise="nf4" if quantise else None)
+    network = prepare_model_for_kbit_training(base.model, use_gradient_checkpointing=False) if quantise else base.model
+    return train_decoder(config, network, base.tokenizer, classes, names, resume=resume)
+
+
+def _write_adapter(model: PeftModel, config: DecoderTrainingConfig) -> None:
+    """Write the adapter in bf16, half the size that it was trained in, with the name of its base."""
+    for settings in model.peft_config.values():
+        settings.base_model_name_or_path = config.model
+    for weight in model.parameters():
+        if weight.requires_grad:
+            weight.data = weight.data.bfloat16()
+    model.save_pretrained(config.output)
+    # What peft writes there is a form that nobody has filled in.
+    (config.output / "README.md").unlink(missing_ok=True)
 
 
 def _adapted(base: PreTrainedModel, config: DecoderTrainingConfig) -> PeftModel:
