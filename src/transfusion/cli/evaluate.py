@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from transfusion.cli.terminal import (
-    Model,
+    ModelName,
     ModelOptions,
     Progressing,
     SchemaName,
@@ -51,7 +51,7 @@ def evaluate(
     translator: Engine = None,
     translator_option: EngineOptions = None,
     system: System = "fusion",
-    model: Model = "mini",
+    model: ModelName = "mini",
     schema: SchemaName = None,
     model_option: ModelOptions = None,
     labels: Annotated[

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from transfusion.cli.terminal import (
     BAD_INPUT,
-    Model,
+    ModelName,
     ModelOptions,
     Progressing,
     SchemaName,
@@ -32,6 +32,9 @@ from transfusion.cli.translation import (
 )
 from transfusion.document import Document
 from transfusion.errors import InputError, TransfusionError
+
+if TYPE_CHECKING:
+    from transfusion.systems.base import Model
 
 EXAMPLES = """
 Examples:
@@ -74,7 +77,7 @@ def extract(
     suspect: Suspect = "retry",
     cache: Cache = True,
     system: System = "fusion",
-    model: Model = "mini",
+    model: ModelName = "mini",
     schema: SchemaName = None,
     model_option: ModelOptions = None,
     format: Annotated[Literal["jsonl", "conll", "html"], typer.Option(help="What to write.")] = "jsonl",
@@ -84,6 +87,9 @@ def extract(
         typer.Option(help="What INPUT is; by default told from its name and content."),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Documents that are worked on together.")] = 64,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Ask and write nothing; say what a chat model would read, write and cost.")
+    ] = False,
     threads: Threads = None,
 ) -> None:
     """Find entities, relations and events in texts of any language.
@@ -94,6 +100,7 @@ def extract(
     from transfusion.formats import Output, count_documents, read_documents
     from transfusion.formats.source import is_regular_file
     from transfusion.pipeline import Pipeline
+    from transfusion.systems.find import find_systems
     from transfusion.translate.parallel import ParallelTranslations
 
     translations, translator = parallel_file(translations, translator)
@@ -106,28 +113,32 @@ def extract(
         )
         if is_regular_file(source):
             progress.set_total(count_documents(source, format=input_format))
-        with Output(output, format, source=source) as out:
-            if translations is not None:
-                parallel = ParallelTranslations(translations, on_problem=tally.problem)
-                if progress.total is not None:
-                    parallel.check_count(progress.total)
-                documents = parallel(documents)
-            with (
-                nullcontext()
-                if translator is None or system == "direct"
-                else translation_stage(translator, translator_option, pivot=pivot, suspect=suspect, cache=cache)
-            ) as stage:
-                pipeline = Pipeline.load(
-                    model,
-                    system=system,
-                    schema=schema,
-                    model_options=named_values(model_option, "--model-option"),
-                    translator=stage,
-                    threads=threads,
-                )
-                for document in pipeline.stream(_readable(documents, tally), batch_size):
-                    out.write(document)
-                    tally.count(document)
+        if translations is not None:
+            parallel = ParallelTranslations(translations, on_problem=tally.problem)
+            if progress.total is not None:
+                parallel.check_count(progress.total)
+            documents = parallel(documents)
+        if dry_run:
+            settings = named_values(model_option, "--model-option")
+            typer.echo(_estimate(find_systems(model, schema=schema, options=settings), system, documents, tally))
+            return
+        with (
+            Output(output, format, source=source) as out,
+            nullcontext()
+            if translator is None or system == "direct"
+            else translation_stage(translator, translator_option, pivot=pivot, suspect=suspect, cache=cache) as stage,
+        ):
+            pipeline = Pipeline.load(
+                model,
+                system=system,
+                schema=schema,
+                model_options=named_values(model_option, "--model-option"),
+                translator=stage,
+                threads=threads,
+            )
+            for document in pipeline.stream(_readable(documents, tally), batch_size):
+                out.write(document)
+                tally.count(document)
     say(tally.summary())
     if tally.problems or tally.failed:
         raise typer.Exit(BAD_INPUT)
@@ -142,6 +153,21 @@ def _readable(documents: Iterator[Document], tally: Tally) -> Iterator[Document]
             # Told before the work and not after it: a line of many megabytes takes its time.
             tally.warn(document)
             yield document
+
+
+def _estimate(model: Model, system: str, documents: Iterator[Document], tally: Tally) -> str:
+    """What a run would take, in a line."""
+    from transfusion.pipeline import Pipeline
+    from transfusion.systems.base import Estimating
+
+    Pipeline.load(model, system=system)  # what cannot be built cannot be estimated either
+    found = list(_readable(documents, tally))
+    line = f"{len(found):,} document{'s' * (len(found) != 1)}"
+    if not isinstance(model, Estimating):
+        return f"{line}; the model {model.name!r} is not paid for by use"
+    whole = model.estimate(system, found)
+    line += f"; {whole.requests:,} requests, about {whole.input_tokens:,} tokens in, {whole.output_tokens:,} out"
+    return line + ("" if whole.cost is None else f", {whole.cost:,.2f} in the currency of the prices")
 
 
 class Tally:

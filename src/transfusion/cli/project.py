@@ -14,7 +14,7 @@ import typer
 
 from transfusion.cli.terminal import (
     BAD_INPUT,
-    Model,
+    Encoder,
     Progressing,
     Threads,
     check_writable,
@@ -78,7 +78,7 @@ def carry(
     ] = None,
     method: Annotated[MethodName, typer.Option(help="How.")] = "align",
     output: Annotated[str, typer.Option(help="Where to write the documents; - for standard output.")] = "-",
-    model: Model = "mini",
+    model: Encoder = "mini",
     spans: Spans = "names",
     translator: TranslatorName = None,
     translator_option: EngineOptions = None,
@@ -148,7 +148,7 @@ def score(
     json_output: Annotated[
         Path | None, typer.Option("--json", help="Write the scores here; - for standard output.")
     ] = None,
-    model: Model = "mini",
+    model: Encoder = "mini",
     spans: Spans = "names",
     translator: TranslatorName = None,
     translator_option: EngineOptions = None,

@@ -27,7 +27,8 @@ BAD_INPUT, FATAL, INTERRUPTED, CLOSED_PIPE = 1, 2, 130, 141
 _SECONDS_BETWEEN_LINES = 10.0
 
 System = Annotated[str, typer.Option(help="fusion, direct, projection, or untagged (fusion without pivot entities).")]
-Model = Annotated[
+Encoder = Annotated[str, typer.Option(help="Name of an encoder of this package, or the folder of one.")]
+ModelName = Annotated[
     str,
     typer.Option(
         help="An encoder: mini, or its folder. A decoder: mini-decoder, its folder, a .gguf file, decoder:NAME, or "

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from transfusion.errors import ConfigError
+from transfusion.chat.usage import Estimate
+from transfusion.document import Document
 
 if TYPE_CHECKING:
     from transfusion.pipeline import Stage
@@ -31,19 +33,16 @@ class Model(Protocol):
     def stages(self, system: str, /) -> list[Stage]:
         """The stages of a system, from pivots on.
 
-        :raises ConfigError: If the model cannot carry that system.
         :raises ModelError: If its files are missing or damaged.
         :raises MissingExtraError: If a package that it needs is not installed; the message names the extra.
         """
         ...
 
 
-def no_system(model: str, system: str, known: tuple[str, ...]) -> ConfigError:
-    """What to raise for a system that a model cannot carry.
+@runtime_checkable
+class Estimating(Protocol):
+    """A model that is paid for by use."""
 
-    :param model: Name of the model.
-    :param system: The system.
-    :param known: Those that it can carry.
-    :returns: The error.
-    """
-    return ConfigError(f"the model {model!r} has no system {system!r}; it has {', '.join(known)}")
+    def estimate(self, system: str, documents: Iterable[Document], /) -> Estimate:
+        """Reckon what a run would take, without asking anyone."""
+        ...

@@ -14,11 +14,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from transfusion.encoder.folder import BUILT_IN, CARD, CONFIG
 from transfusion.errors import ConfigError
@@ -31,7 +29,9 @@ from transfusion.translate.engines import read_settings
 DEFAULT_SCHEMA = "masakhaner"
 """What a model is asked for that says nothing itself."""
 
-_ADAPTER = "adapter_config.json"
+ADAPTER = "adapter_config.json"
+"""The file that tells a folder with an adapter."""
+
 _SCHEMA_LINE = re.compile(r"^schema:\s*[\"']?([\w./-]+)", re.MULTILINE)
 
 
@@ -65,32 +65,36 @@ def find_systems(
     if not rest:
         raise ConfigError(f"{name!r} names no model: {kind}:MODEL")
     schema = schema or find_schema(_named_by_card(rest) or DEFAULT_SCHEMA)
-    label = Path(rest).name if kind == "decoder" else name
-    if kind == "chat":
-        from transfusion.systems.chat import ChatSystems
+    return _load_later(kind, name, rest, schema, options, threads)
 
-        return ChatSystems(label, _loader(kind, rest, options), schema)
+
+KINDS = ("decoder", "completions", "chat")
+"""What may stand before the colon of a name."""
+
+
+def _load_later(
+    kind: str, name: str, model: str, schema: Schema, options: Mapping[str, str], threads: int | None
+) -> Model:
+    """A decoder or chat model. What its loader takes as keyword-only arguments are its settings."""
+    from transfusion.systems import load
     from transfusion.systems.decoder import DecoderSystems
 
-    return DecoderSystems(label, _loader(kind, rest, options), schema, threads=threads)
-
-
-_LOADERS: Mapping[str, str] = {
-    "decoder": "transfusion.decoder.load:load_generator",
-    "completions": "transfusion.decoder.completions:CompletionsGenerator",
-    "chat": "transfusion.systems.chat:load_client",
-}
-"""What loads a model. Its first argument is the model, and what can be set are its keyword-only ones."""
-KINDS = tuple(_LOADERS)
-"""What may stand before the colon of a name."""
+    loaders = {"decoder": load.load_generator, "completions": load.load_completions, "chat": load.load_chat}
+    settings = read_settings(f"the model {name!r}", loaders[kind], options)
+    if kind == "chat":
+        return load.load_chat(name, model, schema, threads, **settings)
+    if kind == "completions":
+        return DecoderSystems(name, partial(load.load_completions, model, **settings), schema, threads=threads)
+    settings.setdefault("threads", threads)
+    return DecoderSystems(Path(model).name, partial(load.load_generator, model, **settings), schema, threads=threads)
 
 
 def _kind(name: str) -> tuple[str, str]:
     """Architecture and what is left of the name."""
     prefix, colon, rest = name.partition(":")
-    if colon and prefix in _LOADERS:
+    if colon and prefix in KINDS:
         return prefix, rest
-    shipped = BUILT_IN / name / _ADAPTER
+    shipped = BUILT_IN / name / ADAPTER
     if re.fullmatch(r"[\w-]+", name) and shipped.is_file():
         return "decoder", str(shipped.parent)
     return ("decoder" if name.endswith(".gguf") or _is_causal(Path(name)) else "encoder"), name
@@ -99,7 +103,7 @@ def _kind(name: str) -> tuple[str, str]:
 def _is_causal(folder: Path) -> bool:
     """Whether a folder holds a model of transformers, or an adapter; encoders have settings of their own."""
     try:
-        if (folder / _ADAPTER).is_file():
+        if (folder / ADAPTER).is_file():
             return True
         settings = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -116,9 +120,3 @@ def _named_by_card(model: str) -> str | None:
     front = text.split("\n---", 1)[0] if text.startswith("---") else ""
     found = _SCHEMA_LINE.search(front)
     return found[1] if found else None
-
-
-def _loader(kind: str, model: str, options: Mapping[str, str]) -> Callable[[], Any]:
-    module, _, attribute = _LOADERS[kind].partition(":")
-    load = getattr(import_module(module), attribute)
-    return partial(load, model, **read_settings(f"the model {kind}:{model}", load, options))
