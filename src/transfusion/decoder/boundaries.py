@@ -11,7 +11,8 @@ from transfusion.segment import Piece, split_graphemes
 # Line_Break tells scripts without spaces by what they need: SA a dictionary (Thai, Khmer, Myanmar), ID and CJ none.
 _SPACELESS = regex.compile(r"[\p{LB=SA}\p{LB=ID}\p{LB=CJ}\p{Javanese}\p{Balinese}--\p{Hangul}]", regex.VERSION1)
 # The apostrophe of ʼ is a letter to Unicode; beside it a name must be able to begin and end, as beside the others.
-_WORD_CHARACTER = regex.compile(r"[\p{L}\p{M}\p{N}_--ʼ]", regex.VERSION1)
+# Joiners and soft hyphens (می‌خواهم is one word) are none, but are part of words.
+_WORD_CHARACTER = regex.compile(r"[\p{L}\p{M}\p{N}_\u200c\u200d\u00ad--ʼ]", regex.VERSION1)
 _GRAPHEME = regex.compile(r"\X")
 _JOINER = regex.compile(r"[\P{GCB=Other}--\p{GCB=Control}--\p{GCB=CR}--\p{GCB=LF}]", regex.VERSION1)
 _FLAG_HALF = regex.compile(r"\p{GCB=Regional_Indicator}")

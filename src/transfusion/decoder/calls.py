@@ -16,6 +16,9 @@ NAME = r"[^\W\d]\w*+"
 LITERAL_START = r"""(?:[A-Za-z]{0,2}+["'])"""
 """Pattern of the beginning of a string literal: prefix and first quote."""
 
+MOST_VALUES = 500
+"""Most values that a call, or a list in it, may hold. No event has as many participants; a model in a loop has."""
+
 _SPACE = re.compile(r"(?:\s++|\#[^\n]*+)*+")
 _KEYWORD = re.compile(rf"({NAME})\s*+=(?!=)")
 _CALL = re.compile(rf"({NAME})\s*+\(")
@@ -87,6 +90,7 @@ def read_call(text: str, position: int, end: int, classes: Container[str]) -> Ca
         if text[position] == ",":
             position += 1
             continue
+        _expect_room(len(values), position)
         keyword = _KEYWORD.match(text, position, end)
         if keyword is None and (call := _CALL.match(text, position, end)) and call[1] in classes:
             raise Damage("syntax", f"{call[1]}(…) stands inside it", position)
@@ -128,6 +132,11 @@ def _expect_end_of_value(text: str, position: int, end: int, closing: str) -> No
         raise Damage("syntax", f"a comma or {closing!r} should stand in the place of {shown(wrong)}", position)
 
 
+def _expect_room(count: int, position: int) -> None:
+    if count >= MOST_VALUES:
+        raise Damage("too-long", f"it holds more than {MOST_VALUES} values", position)
+
+
 def _read_value(text: str, start: int, end: int) -> tuple[Argument | Unusable, tuple[Unusable, ...], int]:
     """A value, what was left out of it, and where it ends."""
     if text[start : min(start + 1, end)] == "[":
@@ -149,6 +158,7 @@ def _read_list(text: str, start: int, end: int) -> tuple[tuple[str, ...], tuple[
         if text[position] == ",":
             position += 1
             continue
+        _expect_room(len(strings) + len(left_out), position)
         value, position = _read_string(text, position, end)
         if isinstance(value, Unusable):
             left_out.append(value)

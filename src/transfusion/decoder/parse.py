@@ -16,8 +16,8 @@ from transfusion.decoder.literals import Damage, literal_end
 from transfusion.decoder.problems import Problem, ProblemCode, shown
 from transfusion.schema.classes import ClassDefinition
 
-MAX_LENGTH = 40_000
-"""Longest answer that is read to its end, in code points: some 10,000 tokens, more than any list needs."""
+MAX_LENGTH = 32_000
+"""Longest answer that is read to its end, in code points: some 8,000 tokens, more than any list needs."""
 
 # How much of a text may be read a second time, in code points, to find whole items inside of damaged ones.
 _SECOND_LOOKS = 10_000
@@ -148,7 +148,7 @@ class _Reader:
                 self.frame.depth += 1
             elif self.frame.depth:
                 self.frame.depth -= 1
-            else:
+            elif not self.text.startswith(")", found.end()):  # that would be the rest of a damaged item
                 self._name_junk()
                 self._leave(closed=True)
                 self.closed_at = found.end()

@@ -34,7 +34,7 @@ ProblemCode = Literal[
 
 About the whole of it: ``truncated`` (an item breaks off where the answer ends), ``unclosed-list``, ``missing-list``,
 ``duplicate-list``, ``unknown-list`` (one that was not asked for), ``outside-list`` (items between or after the lists),
-``syntax`` (an item that is no call), ``junk`` (anything else), ``too-long``.
+``syntax`` (an item that is no call), ``junk`` (anything else), ``too-long`` (so is an item with hundreds of values).
 
 About an item: ``unknown-class``, ``missing-field``, ``extra-field``, ``duplicate-field``, ``positional`` (values
 without names of fields, which were taken in order), ``wrong-type``, ``nested`` (a wrong type with brackets),
