@@ -60,9 +60,8 @@ def schemas(draw: st.DrawFn) -> Schema:
 def test_classes_hold_all_that_a_schema_holds(schema: Schema) -> None:
     classes = classes_of(schema)
     assert classes_of(schema_of(classes)) == classes
-    assert list(class_labels(classes).values()) == [
-        kind.name for kind in (*schema.entities, *schema.relations, *schema.events)
-    ]
+    names = [entity.name for entity in schema.entities] + [relation.name for relation in schema.relations]
+    assert list(class_labels(classes).values()) == [*names, *(event.name for event in schema.events)]
     for definition, event in zip(event_classes(schema), schema.events, strict=True):
         assert tuple(role_labels(definition).values()) == event.roles
 
@@ -113,7 +112,9 @@ def test_every_label_has_a_name_in_python(label: str) -> None:
     field = field_name_for(label)
     assert field.isidentifier()
     assert not keyword.iskeyword(field)
-    assert ast.parse(f"class {name}(Entity):\n    {field}: str\n")
+    (node,) = ast.parse(f"class {name}(Entity):\n    {field}: str\n").body
+    assert isinstance(node, ast.ClassDef)
+    assert node.name == name
 
 
 def test_triggers_are_asked_for_without_roles() -> None:
@@ -136,6 +137,11 @@ def test_a_guideline_of_several_lines_is_written_on_several_lines() -> None:
         "    span: str",
     ]
     assert python_schema(schema_to_python(schema)) == schema
+
+
+def test_a_guideline_with_backslashes_keeps_them() -> None:
+    guideline = "Paths such as C:\\new,\nand nothing else."
+    assert read_classes(write_classes([ClassDefinition("Path", "Entity", guideline)]))[0].guideline == guideline
 
 
 def test_a_class_name_that_was_given_is_kept_and_avoided() -> None:

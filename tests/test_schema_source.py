@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from transfusion.errors import SchemaError
-from transfusion.schema import EntityType, EventType, RelationType, Schema
+from transfusion.schema import EventType, RelationType, Schema
 from transfusion.schema.classes import (
     ClassDefinition,
     ClassField,
@@ -87,6 +87,16 @@ def test_classes_are_read_with_comments_and_labels() -> None:
     assert auction.fields == (*sale.fields, ClassField("bidder", "List[str]"))
     assert class_labels([crop, market]) == {"Crop": "CROP", "Market": "Market"}
     assert role_labels(sale) == {"seller": "seller", "goods": "goods", "time_of_day": "time-of-day"}
+
+
+def test_a_comment_over_the_next_class_is_not_of_the_field_before_it() -> None:
+    text = (
+        "class Crop(Entity):\n    span: str  # Such as:\n    # maize\n# Where crops are sold.\n"
+        "class Market(Entity):\n    span: str\n\n    # far away\n"
+    )
+    crop, market = read_classes(text)
+    assert crop.fields[0].comment == "Such as: maize"
+    assert market.fields[0].comment is None
 
 
 def test_a_file_of_classes_is_a_schema(tmp_path: Path) -> None:

@@ -52,10 +52,13 @@ def advice(schema: Schema) -> tuple[str, ...]:
     :param schema: The schema.
     :returns: A sentence for each kind that has types without a guideline.
     """
-    kinds = {"entities": schema.entities, "relations": schema.relations, "events": schema.events}
+    bare = {
+        "entities": [entity.name for entity in schema.entities if not entity.guideline],
+        "relations": [relation.name for relation in schema.relations if not relation.guideline],
+        "events": [event.name for event in schema.events if not event.guideline],
+    }
     found = []
-    for what, types in kinds.items():
-        names = [kind.name for kind in types if not kind.guideline]
+    for what, names in bare.items():
         if names:
             shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
             found.append(f"{what} without a guideline: {shown}")
