@@ -125,6 +125,6 @@ def refuses(setting: str, message: str = "not supported") -> Callable[[Completio
 
 def generator(server: ScriptedServer[Any], **settings: Any) -> CompletionsGenerator:
     """A decoder at the server that does not wait long before it asks again."""
-    patience = {"first_wait": 0.001, "longest_wait": 1.0, "timeout": 10.0}
+    patience: dict[str, Any] = {"first_wait": 0.001, "longest_wait": 1.0, "timeout": 10.0}
     patience |= {name: settings.pop(name) for name in ("retries", "timeout", "longest_wait") if name in settings}
     return CompletionsGenerator("tiny", base_url=server.base_url, patience=Patience(**patience), **settings)
