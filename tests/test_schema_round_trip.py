@@ -144,6 +144,11 @@ def test_a_guideline_with_backslashes_keeps_them() -> None:
     assert read_classes(write_classes([ClassDefinition("Path", "Entity", guideline)]))[0].guideline == guideline
 
 
+def test_a_comment_keeps_the_spaces_round_it() -> None:
+    relation = RelationType("SoldAt", head_comment=" the crop ", tail_comment="# the market")
+    assert python_schema(schema_to_python(Schema((), (relation,)))).relations == (relation,)
+
+
 def test_a_class_name_that_was_given_is_kept_and_avoided() -> None:
     schema = Schema((EntityType("person"), EntityType("PER", class_name="Person")))
     classes = classes_of(schema)
