@@ -76,6 +76,7 @@ def tiny_model(
         "num_key_value_heads": 2,
         "max_position_embeddings": positions,
         "initializer_range": 0.4,
+        "tie_word_embeddings": False,
         "bos_token_id": 1,
         "eos_token_id": 2,
         "pad_token_id": 3,
@@ -88,7 +89,7 @@ def tiny_model(
         )
         model = transformers.Gemma3ForCausalLM(config)
     elif kind == "qwen2":
-        model = transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**shape, tie_word_embeddings=True))
+        model = transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**{**shape, "tie_word_embeddings": True}))
     else:
         model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**shape))
     return model.train(False)
