@@ -20,7 +20,9 @@ INDENT = "    "
 _QUOTES = '"""'
 _ESCAPED_OR_CLOSING = re.compile(r'\\.|"""', re.DOTALL)
 _LINE_ENDS = re.compile(r"\r\n?|\n")
-_KEEPS_LINE = re.compile(r"  # (?:fmt: ?skip|type: ignore.*)", re.DOTALL)  # black leaves a line with such a comment alone
+_KEEPS_LINE = re.compile(
+    r"  # (?:fmt: ?skip|type: ignore.*)", re.DOTALL
+)  # black leaves a line with such a comment alone
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -136,7 +138,7 @@ def docstring(text: str) -> str:
     :returns: The literal, from quotes to quotes, without the indentation of its first line.
     """
     body = _ESCAPED_OR_CLOSING.sub(lambda found: found[0].replace(_QUOTES, '\\"' * 3), encodable(text))
-    if body.endswith('"') or _ends_in_escape(body):
+    if _ends_in_escape(body) or (body.endswith('"') and not _ends_in_escape(body[:-1])):
         body += " "
     # Black goes over a file twice, and what it did the first time can make it see things differently.
     return f"{_QUOTES}{_format_docstring(_format_docstring(body))}{_QUOTES}"
