@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from random import Random
 
 from transfusion import __version__
 from transfusion.corpora.columns import read_gold
@@ -33,6 +34,8 @@ class GoldSet:
     :param natural: Whether tokenised sentences are turned into natural text first.
     :param translator: Engine that translates sentences which have no translation yet; none if it is ``None``.
     :param options: Settings of the engine.
+    :param sample: Most sentences that are scored, drawn once by ``seed`` from those that would be; 0 for all.
+    :param seed: Seed of the draw.
     """
 
     gold: Path
@@ -43,6 +46,8 @@ class GoldSet:
     natural: bool = False
     translator: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    sample: int = 0
+    seed: int = 13
 
     @property
     def translated(self) -> bool:
@@ -85,6 +90,11 @@ def load_gold(gold: GoldSet) -> GoldDocuments:
         documents = list(translations(documents))
     if gold.natural:
         documents = [detokenise(document) for document in documents]
+    if gold.translated_only and gold.translator is None:
+        documents = [document for document in documents if document.pivot is not None]
+    if gold.sample and gold.sample < len(documents):
+        chosen = sorted(Random(gold.seed).sample(range(len(documents)), gold.sample))
+        documents = [documents[place] for place in chosen]
     signature = None
     if gold.translator is not None:
         documents, signature = _translated(documents, gold.translator, gold.options)
@@ -138,6 +148,8 @@ def sign(gold: GoldSet, scored: GoldDocuments, *, system: str, model: str) -> Si
     variant = "".join(
         f"+{name}" for name, on in (("translated", gold.translated_only), ("natural", gold.natural)) if on
     )
+    if gold.sample:
+        variant += f"+sample{gold.sample}@{gold.seed}"
     return Signature(
         labels=gold.labels,
         language=get_language(gold.language).iso639_3,

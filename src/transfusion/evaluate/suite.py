@@ -7,6 +7,7 @@ A suite is a TOML file; its paths are relative to it, and ``$NAME`` in them stan
     model = "mini"
     systems = ["fusion", "direct", "projection"]
     translated_only = true
+    sample = 200                   # sentences a set, drawn by "seed"; all of them when left out
 
     [[system]]                     # a system with a model of its own
     name = "English only"
@@ -49,7 +50,9 @@ from transfusion.pipeline import SYSTEMS, Pipeline
 from transfusion.systems.base import Model
 from transfusion.systems.find import KINDS, find_systems
 
-_SUITE_KEYS = {"title", "labels", "model", "systems", "system", "set", "pairs", "translated_only", "natural"}
+_SUITE_KEYS = {
+    "title", "labels", "model", "systems", "system", "set", "pairs", "translated_only", "natural", "sample", "seed"
+}
 _SYSTEM_KEYS = {"name", "system", "model", "schema", "model_options"}
 _SET_KEYS = {"languages", "gold", "translations", "name", "translator", "options"}
 
@@ -230,6 +233,8 @@ def _sets(settings: dict[str, Any], path: Path) -> dict[str, GoldSet]:
                 natural=bool(settings.get("natural", False)),
                 translator=table.get("translator"),
                 options={name: str(value) for name, value in table.get("options", {}).items()},
+                sample=int(settings.get("sample", 0)),
+                seed=int(settings.get("seed", 13)),
             )
     if not sets:
         raise ConfigError(f"{path}: needs at least one [[set]]")
