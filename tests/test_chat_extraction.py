@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,12 @@ def lists(request: ChatRequest) -> dict[str, list[dict[str, str]]]:
 def knowing(request: ChatRequest) -> Response:
     """The usual behaviour: the model finds every name that it knows."""
     return says(json.dumps(lists(request), ensure_ascii=False))
+
+
+def refusing(request: ChatRequest) -> Response:
+    """As usual, but texts with a certain word are refused."""
+    bad = "BAD" in sent(request)["source"]
+    return fails(400, "too rude", param="messages")(request) if bad else knowing(request)
 
 
 def answers(text: str) -> Any:
@@ -462,6 +469,7 @@ class TestLongDocuments:
         )
         (fused,) = ChatTransFusion(chat(server, max_characters=400)).fuse([whole])
         assert fused.sentences == whole.sentences
+        assert codes(fused) == ["split"]
         assert len(fused.source.entities) == 30
         assert found(fused.pivot) == ["LOC Kampala"] * 30
         for request in server.requests:
@@ -469,6 +477,16 @@ class TestLongDocuments:
             numbers = [re.findall(r"\d+", texts[name]) for name in ("source", "translation")]
             assert numbers[0] == numbers[1]
             assert len(numbers[0]) > 4
+
+    def test_a_part_that_fails_does_not_fail_the_document(self, server: ChatServer) -> None:
+        server.usual = refusing
+        sources, pivots = [SWAHILI] * 8 + ["BAD " * 40], [ENGLISH] * 9
+        sentences = tuple(SentencePair(*place(sources, n), *place(pivots, n)) for n in range(9))
+        whole = replace(document(" ".join(sources), " ".join(pivots)), sentences=sentences)
+        (fused,) = ChatTransFusion(chat(server, max_characters=300)).fuse([whole])
+        assert found(fused.source) == FOUND * 8
+        assert [(note.code, note.severity) for note in fused.notes] == [("chat-failed", "warning"), ("split", "info")]
+        assert "1 of 5 requests" in fused.notes[0].message
 
     def test_a_short_text_with_an_endless_translation_is_one_request(self, server: ChatServer) -> None:
         (fused,) = ChatTransFusion(chat(server, max_characters=100)).fuse([document("Ruto!", "Ruto and so on. " * 50)])
@@ -483,11 +501,7 @@ def place(sentences: list[str], number: int) -> tuple[int, int]:
 
 class TestServersThatFail:
     def test_a_refused_document_travels_on_with_an_error_and_the_others_are_read(self, server: ChatServer) -> None:
-        def refuse(request: ChatRequest) -> Response:
-            bad = "BAD" in sent(request)["source"]
-            return fails(400, "too rude", param="messages")(request) if bad else knowing(request)
-
-        server.usual = refuse
+        server.usual = refusing
         fused = ChatTransFusion(chat(server)).fuse([document(), document("BAD", "BAD"), document()])
         assert [each.failed for each in fused] == [False, True, False]
         assert "too rude" in fused[1].notes[0].message
@@ -516,7 +530,7 @@ class TestServersThatFail:
             ChatDirect(chat(server)).fuse([document()])
 
     @pytest.mark.parametrize("settings", [{"max_labels": 0}, {"max_characters": 10}])
-    def test_a_limit_that_makes_no_sense_is_refused(self, server: ChatServer, settings: dict[str, int]) -> None:
+    def test_a_limit_that_makes_no_sense_is_refused(self, server: ChatServer, settings: dict[str, Any]) -> None:
         with pytest.raises(ConfigError, match="at least"):
             chat(server, **settings)
 

@@ -7,9 +7,8 @@ from dataclasses import replace
 
 from transfusion.chat.usage import Estimate
 from transfusion.decoder.fit import Reading
-from transfusion.document import Document, SentencePair
+from transfusion.document import Document
 from transfusion.fuse.base import note_missing_translation, translation_of
-from transfusion.fuse.sentences import by_sentence
 from transfusion.prompting.model import ChatModel
 from transfusion.prompting.wording import Task
 
@@ -103,33 +102,11 @@ def _task(document: Document) -> Task:
 
 
 def _fused(model: ChatModel, documents: Sequence[Document], task: Task) -> list[Document]:
-    """Documents read whole where they fit into a request, else some of their sentences at a time."""
-
-    def read(parts: Sequence[Document]) -> list[Document]:
-        alone = [part if translation_of(part) is not None else note_missing_translation(part) for part in parts]
-        return [
-            _filled(part, reading)
-            for part, reading in zip(alone, model.read(list(_readings(parts)), task), strict=True)
-        ]
-
-    fused = by_sentence([replace(each, sentences=tuple(_stretches(model, each))) for each in documents], read)
-    return [replace(each, sentences=given.sentences) for given, each in zip(documents, fused, strict=True)]
-
-
-def _stretches(model: ChatModel, document: Document) -> Iterator[SentencePair]:
-    """Neighbouring sentences that fit into a request together, as one pair; none if the whole document does."""
-    source, pivot = document.source.text, document.pivot.text if document.pivot else ""
-    if not document.sentences or model.fits(source, pivot):
-        return
-    stretch = document.sentences[0]
-    for pair in document.sentences[1:]:
-        longer = SentencePair(stretch.start, pair.end, stretch.pivot_start, pair.pivot_end)
-        if model.fits(source[longer.start : longer.end], pivot[longer.pivot_start : longer.pivot_end]):
-            stretch = longer
-        else:
-            yield stretch
-            stretch = pair
-    yield stretch
+    read = model.read(list(_readings(documents)), task, sentences=[document.sentences for document in documents])
+    return [
+        _filled(document if translation_of(document) is not None else note_missing_translation(document), reading)
+        for document, reading in zip(documents, read, strict=True)
+    ]
 
 
 def _readings(documents: Iterable[Document]) -> Iterator[Reading]:

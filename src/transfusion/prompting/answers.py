@@ -15,6 +15,7 @@ from transfusion.chat.answer import json_objects
 from transfusion.decoder.items import Argument, Item
 from transfusion.decoder.parse import Answer
 from transfusion.decoder.problems import Problem, ProblemCode, shown
+from transfusion.prompting.wording import Kind, kind_of
 from transfusion.schema.classes import ClassDefinition, role_labels
 
 _SPACE = re.compile(r"[\s,]*")
@@ -28,9 +29,9 @@ def answer_schema(lists: Sequence[str], classes: Sequence[ClassDefinition]) -> d
     :param classes: What its items may be.
     :returns: A JSON schema that OpenAI's strict mode, vLLM and llama.cpp take.
     """
-    labels: dict[str, list[str]] = {}
+    labels: dict[Kind, list[str]] = {}
     for one in classes:
-        labels.setdefault("Entity" if one.base == "Value" else one.base, []).append(one.label or one.name)
+        labels.setdefault(kind_of(one), []).append(one.label or one.name)
     items = []
     if "Entity" in labels:
         items.append(_object({"label": _one_of(labels["Entity"]), "text": _STRING}))
@@ -141,6 +142,14 @@ def _unnamed_list(text: str) -> _Values | None:
     return _Values(values, closed=True) if values or re.search(r"\[\s*\]", text) else None
 
 
+_KEYS: Mapping[Kind, Mapping[str, str]] = {
+    "Entity": {"span": "text"},
+    "Relation": {"arg1": "head", "arg2": "tail"},
+    "Event": {"mention": "trigger"},
+}
+"""Where the strings of an item's own fields stand, by field."""
+
+
 class _ItemReader:
     """Makes items of objects.
 
@@ -150,11 +159,8 @@ class _ItemReader:
 
     def __init__(self, classes: Sequence[ClassDefinition], problems: list[Problem]) -> None:
         self.problems = problems
-        self._classes: dict[tuple[str, str], ClassDefinition] = {}
-        for one in classes:
-            kind, label = "Entity" if one.base == "Value" else one.base, one.label or one.name
-            self._classes[kind, label] = one
-        folded: dict[tuple[str, str], list[ClassDefinition]] = {}
+        self._classes = {(kind_of(one), one.label or one.name): one for one in classes}
+        folded: dict[tuple[Kind, str], list[ClassDefinition]] = {}
         for (kind, label), one in self._classes.items():
             folded.setdefault((kind, label.casefold()), []).append(one)
         # PER where the schema says Per: no other can be meant.
@@ -165,19 +171,14 @@ class _ItemReader:
         if not isinstance(value, dict) or not isinstance(value.get("label"), str):
             self._drop("junk", place, f"{_shown(value)} is no item")
             return
-        kind = "Event" if "trigger" in value else "Relation" if "head" in value or "tail" in value else "Entity"
+        kind = _kind_of_item(value)
         label = value["label"].strip()
         definition = self._classes.get((kind, label)) or self._folded.get((kind, label.casefold()))
         if definition is None:
             self._drop("unknown-class", place, f"{shown(label)} is no label of the schema ({_shown(value)})")
             return
-        fields = {
-            "Entity": {"span": "text"},
-            "Relation": {"arg1": "head", "arg2": "tail"},
-            "Event": {"mention": "trigger"},
-        }
         arguments: dict[str, Argument] = {}
-        for field, key in fields[kind].items():
+        for field, key in _KEYS[kind].items():
             text = value.get(key)
             if not isinstance(text, str):
                 self._drop("missing-field" if text is None else "wrong-type", place, f"{_shown(value)} needs {key!r}")
@@ -209,6 +210,12 @@ class _ItemReader:
 
     def _drop(self, code: ProblemCode, place: str, message: str) -> None:
         self.problems.append(Problem(code, f"{place}: {message}; dropped"))
+
+
+def _kind_of_item(value: Mapping[str, Any]) -> Kind:
+    if "trigger" in value:
+        return "Event"
+    return "Relation" if "head" in value or "tail" in value else "Entity"
 
 
 def _shown(value: Any) -> str:

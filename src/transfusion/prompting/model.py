@@ -17,14 +17,15 @@ from transfusion.chat.record import RecordedClient
 from transfusion.chat.server import Prompt, Reply
 from transfusion.chat.tokens import estimate_tokens
 from transfusion.chat.usage import Estimate, Prices, Usage
-from transfusion.decoder.fit import SPLIT, Part, Reading, parts
+from transfusion.decoder.fit import SPLIT, Part, Reading
 from transfusion.decoder.ground import ground_items
 from transfusion.decoder.items import Item
 from transfusion.decoder.parse import Answer
 from transfusion.decoder.problems import Problem
-from transfusion.document import AnnotatedText, Note, Severity
-from transfusion.errors import ConfigError, ModelError
+from transfusion.document import AnnotatedText, Note, SentencePair, Severity
+from transfusion.errors import ConfigError
 from transfusion.prompting.answers import answer_schema, read_answer
+from transfusion.prompting.cut import cut
 from transfusion.prompting.wording import SOURCE, TRANSLATION, Task, instructions, lists_of, message
 from transfusion.schema.classes import ClassDefinition, class_labels, classes_of
 from transfusion.schema.split import split_classes
@@ -93,21 +94,21 @@ class ChatModel:
         """What that costs, in the currency of the prices; ``None`` without prices."""
         return self.prices.cost(self.usage.input_tokens, self.usage.output_tokens)
 
-    def fits(self, source: str, pivot: str | None) -> bool:
-        """Whether a text and its translation can go into one request."""
-        return len(source) + len(pivot or "") <= self.max_characters
-
-    def read(self, readings: Sequence[Reading], task: Task) -> list[Reading]:
+    def read(
+        self, readings: Sequence[Reading], task: Task, *, sentences: Sequence[Sequence[SentencePair]] | None = None
+    ) -> list[Reading]:
         """Find what the schema asks for.
 
         :param readings: The texts. One without a pivot is read alone, whatever the task.
         :param task: How to read those that have one; ``both`` fills their pivots in, too.
+        :param sentences: For each text, which sentence became which of the pivot, as far as that is known.
         :returns: The same readings in the same order, filled in, with notes on what went wrong. One that got no answer
             at all, or none that could be read, has a note that is an error.
         :raises ConfigError: If the key, the model or the address is wrong.
         :raises ChatError: If the server is down.
         """
-        jobs = [self._jobs(reading, task) for reading in readings]
+        pairs = [()] * len(readings) if sentences is None else sentences
+        jobs = [self._jobs(reading, task, known) for reading, known in zip(readings, pairs, strict=True)]
         prompts = [prompt for job in jobs for each in job for prompt in each.prompts]
         outcomes = iter(self.client.ask(prompts) if prompts else [])
         return [
@@ -142,16 +143,11 @@ class ChatModel:
                     written += _FRAME_TOKENS + _ANSWER_RATE * answers
         return Estimate(requests, round(read), round(written), self.prices.cost(read, written))
 
-    def _jobs(self, reading: Reading, task: Task) -> list[_Job]:
-        """What to ask about each part of a text."""
+    def _jobs(self, reading: Reading, task: Task, sentences: Sequence[SentencePair] = ()) -> list[_Job]:
+        """What to ask about each part of a text; nothing about one without words."""
         if not reading.source.text.strip():
             return []
-        try:
-            cut = parts(reading, lambda part: self.fits(part.source.text, part.pivot and part.pivot.text))
-        except ModelError:
-            # A short text with an endless translation: whether that is too much is for the server to say.
-            cut = [Part(0, 0, reading)]
-        return [self._job(part, task) for part in cut]
+        return [self._job(part, task) for part in cut(reading, sentences, self.max_characters)]
 
     def _job(self, part: Part, task: Task) -> _Job:
         source, pivot = part.reading.source, part.reading.pivot
@@ -163,7 +159,7 @@ class ChatModel:
     def _prompt(
         self, task: Task, classes: Sequence[ClassDefinition], source: AnnotatedText, pivot: AnnotatedText | None
     ) -> Prompt:
-        told = instructions(task, classes, source=source.language, translation=pivot and pivot.language)
+        told = instructions(task, classes, source=source.language, translation=pivot.language if pivot else None)
         return Prompt(told, message(task, classes, source, pivot), answer_schema(lists_of(task), classes))
 
     def _filled(self, job: _Job, outcomes: Sequence[Reply | ChatError]) -> _Done:
@@ -177,25 +173,20 @@ class ChatModel:
                 notes.extend(_note(problem) for problem in answers[-1].problems)
             else:
                 refusals.append(outcome)
-        reading = job.reading
-        reading, problems = self._grounded(reading, SOURCE, answers)
-        if job.task == "both":
-            reading, more = self._grounded(reading, TRANSLATION, answers)
-            problems = (*problems, *more)
-        notes.extend(_note(problem) for problem in problems)
+        source, pivot = self._grounded(job.source, SOURCE, answers, notes), job.reading.pivot
+        if job.task == "both" and pivot is not None:
+            pivot = self._grounded(pivot, TRANSLATION, answers, notes)
         unread = len(outcomes) - sum(answer.lists[SOURCE] is not None for answer in answers)
         reason = str(refusals[0]) if refusals else "the answer is not in the form asked for"
-        return _Done(job.part, reading.with_notes(*notes), len(outcomes), unread, reason)
+        reading = replace(job.reading, source=source, pivot=pivot).with_notes(*notes)
+        return _Done(job.part, reading, len(outcomes), unread, reason)
 
-    def _grounded(self, reading: Reading, name: str, answers: Sequence[Answer]) -> tuple[Reading, tuple[Problem, ...]]:
-        """The reading with the items of one list in all answers, at their places in its text."""
-        text = reading.source if name == SOURCE else reading.pivot
-        assert text is not None  # a list of the translation is asked for only where there is one
+    def _grounded(self, text: AnnotatedText, name: str, answers: Sequence[Answer], notes: list[Note]) -> AnnotatedText:
+        """A text with the items of its list in all answers, at their places; notes get what has none."""
         items: list[Item] = [item for answer in answers for item in answer.lists[name] or ()]
         found = ground_items(items, self._classes, text.text, labels=self._labels)
-        filled = replace(text, relations=found.relations, events=found.events).with_entities(found.entities)
-        problems = tuple(Problem(problem.code, f"{name}: {problem.message}") for problem in found.problems)
-        return replace(reading, **{"source" if name == SOURCE else "pivot": filled}), problems
+        notes.extend(_note(Problem(problem.code, f"{name}: {problem.message}")) for problem in found.problems)
+        return replace(text, relations=found.relations, events=found.events).with_entities(found.entities)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,9 @@ Task = Literal["alone", "beside", "given", "both"]
 """What a model is asked: to read a text alone; beside its translation; beside its translation and what was found in
 that; or to read the translation first and then the text, in one answer."""
 
+Kind = Literal["Entity", "Relation", "Event"]
+"""What an item of an answer can be; a value is written as entities are."""
+
 _TASKS: Mapping[Task, str] = {
     "alone": """\
 You find what the guidelines below name in a text in {source}. The message is a JSON object that holds the text under \
@@ -54,6 +57,11 @@ _FUSION = """\
 The translation may be wrong, and so may what was found in it; the text in {source} decides. What the text says and \
 the translation leaves out belongs in the list, too, and a string of the translation that the text does not hold does \
 not."""
+
+
+def kind_of(definition: ClassDefinition) -> Kind:
+    """How items of a class are written."""
+    return "Entity" if definition.base == "Value" else definition.base
 
 
 def lists_of(task: Task) -> tuple[str, ...]:
@@ -108,7 +116,7 @@ def message(
 
 def _listed(text: AnnotatedText, classes: Sequence[ClassDefinition]) -> Iterator[dict[str, Any]]:
     """What was found in a text, in the form of an answer."""
-    labels = {base: set(class_labels(one for one in classes if _kind(one) == base).values()) for base in _KINDS}
+    labels = {base: set(class_labels(one for one in classes if kind_of(one) == base).values()) for base in _KINDS}
     for entity in text.entities:
         if entity.label in labels["Entity"]:
             yield {"label": entity.label, "text": text.mention(entity)}
@@ -121,30 +129,26 @@ def _listed(text: AnnotatedText, classes: Sequence[ClassDefinition]) -> Iterator
             yield {"label": event.label, "trigger": text.mention(event.trigger), "arguments": arguments}
 
 
-_KINDS: Mapping[str, str] = {
+_KINDS: Mapping[Kind, str] = {
     "Entity": "Mentions",
     "Relation": "Relations, each between two mentions",
     "Event": "Events, each with the word that names it and its arguments",
 }
-_ITEMS: Mapping[str, dict[str, Any]] = {
+_ITEMS: Mapping[Kind, dict[str, Any]] = {
     "Entity": {"label": "...", "text": "..."},
     "Relation": {"label": "...", "head": "...", "tail": "..."},
     "Event": {"label": "...", "trigger": "...", "arguments": [{"role": "...", "text": "..."}]},
 }
 
 
-def _kind(definition: ClassDefinition) -> str:
-    return "Entity" if definition.base == "Value" else definition.base
-
-
 def _example(classes: Sequence[ClassDefinition]) -> list[dict[str, Any]]:
-    kinds = {_kind(one) for one in classes}
+    kinds = {kind_of(one) for one in classes}
     return [item for kind, item in _ITEMS.items() if kind in kinds]
 
 
 def _guidelines(classes: Sequence[ClassDefinition]) -> Iterator[str]:
     for kind, heading in _KINDS.items():
-        members = [one for one in classes if _kind(one) == kind]
+        members = [one for one in classes if kind_of(one) == kind]
         if members:
             yield f"{heading}:"
             for one in members:
