@@ -53,7 +53,7 @@ class GrammarConstraint:
             raise MissingExtraError("llguidance", extra="decoder", purpose="constrained decoding") from error
         try:
             # Slices speed up grammars with long free strings, which ours never are.
-            self._tokenizer = from_tokenizer(tokenizer, n_vocab=vocabulary_size, slices=[])
+            self.tokenizer: LLTokenizer = from_tokenizer(tokenizer, n_vocab=vocabulary_size, slices=[])
         except (ValueError, TypeError, AttributeError) as error:
             raise ModelError(f"llguidance cannot take the tokenizer {type(tokenizer).__name__}: {error}") from error
         self._limits = LLParserLimits(initial_lexer_fuel=_FUEL, step_lexer_fuel=_FUEL)
@@ -65,7 +65,7 @@ class GrammarConstraint:
         :returns: The matcher, before the first token of the answer.
         :raises ModelError: If the prompt's texts are too long for llguidance.
         """
-        return GrammarMatcher(prompt, self._tokenizer, self._limits)
+        return GrammarMatcher(prompt, self.tokenizer, self._limits)
 
 
 def load_constraint(tokenizer: Any, vocabulary_size: int | None = None) -> GrammarConstraint | None:
@@ -169,7 +169,8 @@ class GrammarMatcher:
 
     def finished(self) -> bool:
         """Whether the last list is closed."""
-        return self._parts[-1][0].is_accepting()
+        matcher, _ = self._parts[-1]
+        return matcher.is_accepting() or matcher.stop_reason() == "EndOfSentence"
 
     def _compile(self, grammar: str) -> LLMatcher:
         from llguidance import LLMatcher

@@ -9,8 +9,8 @@ a call; where no item of a class can be too long for a line, only the first is a
 the class's name.
 
 A stretch is a walk along the chunks of the text (:mod:`~transfusion.decoder.substrings`) from any of them: one rule a
-chunk, which goes on to the next or ends.  Where the text has double quotes, a stretch that holds one may also stand
-between single quotes, as black leaves it.
+chunk, which goes on to the next or ends.  Where the text has double quotes, a stretch may also stand between single
+ones, as black leaves it if it holds more double than single quotes.
 """
 
 from __future__ import annotations
@@ -71,13 +71,16 @@ def gbnf_grammar(prompt: Prompt) -> str | None:
 
 def _grammar(prompt: Prompt, start: str, becomes: str, *, first: int, written: str | None) -> str:
     ends = ["]" + between + "[" for between in prompt.between] + ["]"]
-    sequence, rules = [], []
+    sequence: list[str] = []
+    rules: list[tuple[str, str]] = []
+    # An item without fields says nothing.
+    classes = tuple(one for one in prompt.classes if one.fields)
     for index in range(first, len(prompt.lists)):
         if index == first and written is not None:
             sequence.append(_literal((_NEWLINE + ends[index])[len(written) :]))
         else:
             sequence.append(f"l{index}")
-            rules += _list_rules(index, prompt.lists[index], ends[index], prompt.classes)
+            rules += _list_rules(index, prompt.lists[index], ends[index], classes)
     lines = [start + " ".join(sequence)] + [name + becomes + body for name, body in rules]
     return "\n".join(lines) + "\n"
 
@@ -99,14 +102,11 @@ def _list_rules(
         yield from _class_rules(f"i{index}c{number}", one, f"S{index}", f"f{index}", longest > _room(one))
     # A field's list may be long however short the text.
     if any(field.many for one in classes for field in one.fields):
-        string = f"S{index}"
+        string, end, broken_end = f"S{index}", _literal(_BREAK + "]"), _literal("," + _BREAK + "]")
         rest, broken_rest = (f"({_literal(comma)} {string})" for comma in (", ", "," + _LIST_BREAK))
         yield f"f{index}", f'"[]" | "[" {string} {rest}{{0,{most}}} "]"'
-        yield (
-            f"f{index}b",
-            f"{_literal('[' + _LIST_BREAK)} {string} "
-            f"({_literal(_BREAK + ']')} | {broken_rest}{{1,{most}}} {_literal(',' + _BREAK + ']')})",
-        )
+        opening = _literal("[" + _LIST_BREAK)
+        yield f"f{index}b", f"{opening} {string} ({end} | {broken_rest}{{1,{most}}} {broken_end})"
     yield from _string_rules(index, chunks)
 
 
@@ -156,46 +156,21 @@ def _class_rules(
 
 def _string_rules(index: int, chunks: list[Chunk]) -> Iterator[tuple[str, str]]:
     """The rules of a string in double quotes and, if there are such quotes in the text, in single ones."""
-    ways = [rf'"\"" D{index} "\""']
-    quoted = [number for number, chunk in enumerate(chunks) if '"' in chunk.text]
-    if quoted:
-        ways.append(f'"\'" Q{index} "\'"')
-    yield f"S{index}", " | ".join(ways)
-    yield f"D{index}", _any(f"D{index}", len(chunks))
-    yield from _walk(f"D{index}", chunks, '"')
-    if quoted:
-        # From any chunk (Q) on to a double quote, and then from chunk to chunk (R) with leave to end.
-        yield f"Q{index}", _any(f"Q{index}", quoted[-1] + 1)
-        yield from _walk(f"Q{index}", chunks[: quoted[-1] + 1], "'", then=f"R{index}", more=quoted[-1] + 1 < len(chunks))
-        yield from _walk(f"R{index}", chunks, "'", first=quoted[0] + 1)
-
-
-def _any(name: str, count: int) -> str:
-    return " | ".join(f"{name}T{number}" for number in range(count))
-
-
-def _walk(
-    name: str, chunks: list[Chunk], quote: str, *, first: int = 0, then: str | None = None, more: bool = False
-) -> Iterator[tuple[str, str]]:
-    """For each chunk the rule of the stretches that begin with it.
-
-    :param name: The rule of chunk ``n`` is called this, ``T`` and ``n``.
-    :param chunks: The chunks.
-    :param quote: The quotation mark that they stand between.
-    :param first: The chunk to begin with.
-    :param then: The name of other rules, which take over behind a double quote; a stretch has to reach one. ``None`` if
-        it may end anywhere.
-    :param more: Whether those go on behind the last chunk.
-    :yields: Names and bodies.
-    """
-    for number, chunk in enumerate(chunks[first:], first):
-        body = _literal(escape(chunk.text, quote))
-        reached = '"' in chunk.text
-        if number + 1 < len(chunks) or more:
-            gap = f"{_literal(escape(chunk.gap, quote))} " if chunk.gap else ""
-            following = f"{gap}{then if then and reached else name}T{number + 1}"
-            body += f" ({following})?" if reached or not then else f" {following}"
-        yield f"{name}T{number}", body
+    ways = {f"D{index}": '"'}
+    if any('"' in chunk.text for chunk in chunks):
+        ways[f"Q{index}"] = "'"
+    yield f"S{index}", " | ".join(f"{_literal(quote)} {name} {_literal(quote)}" for name, quote in ways.items())
+    for name, quote in ways.items():
+        # llguidance compiles a rule when it first meets its name, recursively: from the first chunk on it would go as
+        # deep as the text is long, and overflow the stack.
+        beginnings = [number for number, chunk in enumerate(chunks) if chunk.begins]
+        yield name, " | ".join(f"{name}T{number}" for number in reversed(beginnings))
+        for number, chunk in enumerate(chunks):
+            body = _literal(escape(chunk.text, quote))
+            if number + 1 < len(chunks):
+                gap = f"{_literal(escape(chunk.gap, quote))} " if chunk.gap else ""
+                body += f" ({gap}{name}T{number + 1})?"
+            yield f"{name}T{number}", body
 
 
 def _literal(text: str) -> str:

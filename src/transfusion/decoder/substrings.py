@@ -1,19 +1,15 @@
 """Which stretches of a text a decoder may copy, and how they stand between quotes.
 
-A mention begins and ends where a reader could cut: between words and marks; in scripts that write no spaces, and in
-Hangul, where particles are written onto names, between characters as readers see them (grapheme clusters).
+They are those that grounding takes for words and their like (:mod:`~transfusion.decoder.boundaries`), so that it finds
+what was copied.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
-import regex
-
-# Line_Break tells scripts without spaces by what they need: SA a dictionary (Thai, Khmer, Myanmar), ID and CJ none.
-_FREELY_CUT = r"\p{LB=SA}\p{LB=ID}\p{LB=CJ}\p{Javanese}\p{Balinese}\p{Hangul}"
-# A word takes whole clusters, so what joins letters without being one (U+200C in می‌خواهم) stays inside.
-_CHUNK = regex.compile(rf"\s+|(?:(?=[[\p{{L}}\p{{M}}\p{{N}}_]--[{_FREELY_CUT}]])\X)++|\X", regex.VERSION1)
+from transfusion.decoder.boundaries import may_begin, may_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +18,33 @@ class Chunk:
 
     :param text: Its text; never white space alone.
     :param gap: The white space between it and the next chunk.
+    :param begins: Whether a mention may begin with it.
     """
 
     text: str
     gap: str
+    begins: bool = True
 
 
 def split_chunks(text: str) -> list[Chunk]:
-    """Cut a text into words, marks and, where no spaces tell words, characters.
+    """Cut a text wherever a mention may begin or end.
 
     Every string of consecutive chunks, the gaps between them kept, is a substring of the text.
 
     :param text: Any text.
     :returns: The chunks in reading order; none for a text of white space.
     """
-    pieces = _CHUNK.findall(text)
-    return [
-        Chunk(piece, following if following.isspace() else "")
-        for piece, following in zip(pieces, [*pieces[1:], ""], strict=True)
-        if not piece.isspace()
-    ]
+    chunks: list[Chunk] = []
+    cuts = [place for place in range(1, len(text)) if may_end(text, place)]
+    for start, end in pairwise([0, *cuts, len(text)] if text else []):
+        piece = text[start:end]
+        if piece.isspace():
+            if chunks:
+                last = chunks[-1]
+                chunks[-1] = Chunk(last.text, last.gap + piece, last.begins)
+        else:
+            chunks.append(Chunk(piece, "", may_begin(text, start)))
+    return chunks
 
 
 def escape(text: str, quote: str) -> str:
