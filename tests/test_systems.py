@@ -16,6 +16,7 @@ from completions_server import ANSWER, BETWEEN, ENGLISH, SWAHILI, CompletionsSer
 from transfusion.cli import app
 from transfusion.encoder.folder import EncoderConfig, write_config
 from transfusion.errors import ConfigError, ModelError, SchemaError
+from transfusion.evaluate.suite import read_suite
 from transfusion.pipeline import SYSTEMS, Pipeline
 from transfusion.schema import Schema
 from transfusion.systems.decoder import DecoderSystems
@@ -330,3 +331,32 @@ def test_the_model_is_loaded_when_its_stages_are_asked_for_and_once() -> None:
     assert [pipeline("Ruto", language="swa").failed for pipeline in pipelines] == [False] * 3
     assert systems.signature.startswith("fake schema=")
     assert len(loads) == 1
+
+
+def test_places_in_a_suite_are_beside_it_and_names_stay_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("suites/gollie").mkdir(parents=True)
+    Path("suites/gollie/adapter_config.json").write_text("{}")
+    Path("suites/ships.txt").write_text("PER\nLOC\n")
+    monkeypatch.setenv("BASES", "bases")
+    Path("suites/suite.toml").write_text(
+        """
+        [[system]]
+        name = "a"
+        system = "direct"
+        model = "decoder:gollie"
+        schema = "ships.txt"
+        model_options = {base = "$BASES/gemma", constrained = false}
+        [[system]]
+        name = "b"
+        system = "fusion"
+        model = "decoder:org/name"
+        schema = "masakhaner"
+        [[set]]
+        languages = ["swa"]
+        gold = "swa.txt"
+        """
+    )
+    first, second = read_suite(Path("suites/suite.toml")).systems
+    assert (first.model, first.schema) == ("decoder:suites/gollie", "suites/ships.txt")
+    assert first.model_options == {"base": "bases/gemma", "constrained": "False"}
+    assert (second.model, second.schema, second.model_options) == ("decoder:org/name", "masakhaner", {})

@@ -9,7 +9,7 @@ from math import ceil
 from transfusion.decoder.base import Generator, Prompt
 from transfusion.decoder.render import build_prompt
 from transfusion.document import AnnotatedText, Note
-from transfusion.errors import ModelError
+from transfusion.errors import ModelError, SchemaError
 from transfusion.schema.classes import ClassDefinition
 from transfusion.schema.split import split_classes
 from transfusion.segment import split_windows
@@ -81,14 +81,20 @@ def group_classes(classes: Sequence[ClassDefinition], generator: Generator) -> t
     :param classes: The classes.
     :param generator: The model.
     :returns: The groups, in the order of the classes; one group if there is room for all of them.
-    :raises SchemaError: If a single class is longer than that.
+    :raises ModelError: If a single class is longer than that.
     """
     room = generator.context // 2
 
     def tokens(some: Sequence[ClassDefinition]) -> int:
         return generator.count_tokens(build_prompt("ner", some, "").text)
 
-    return (tuple(classes),) if tokens(classes) <= room else split_classes(classes, room, lambda one: tokens([one]))
+    if tokens(classes) <= room:
+        return (tuple(classes),)
+    frame = tokens([])
+    try:
+        return split_classes(classes, max(0, room - frame), lambda one: tokens([one]) - frame)
+    except SchemaError as error:
+        raise ModelError(f"the model's context of {generator.context} tokens is too small: {error}") from error
 
 
 def parts(reading: Reading, reading_fits: Callable[[Reading], bool]) -> list[Part]:

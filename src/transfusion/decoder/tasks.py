@@ -261,13 +261,13 @@ def _two_lists(
     """The prompt of a task that annotates the pivot, too, unless its annotations are there already."""
     if reading.pivot is None:
         return build_prompt(_FUSING[kind][0], classes, reading.source.text)
-    texts = {"text": reading.source.text, "pivot_text": reading.pivot.text}
-    prompt = build_prompt(_FUSING[kind][1], classes, **texts, annotate=annotate)
+    text, pivot_text = reading.source.text, reading.pivot.text
+    prompt = build_prompt(_FUSING[kind][1], classes, text, pivot_text=pivot_text, annotate=annotate)
     if brought is None:
         return prompt
     # The first list as a model would have written it, so that it only goes on with the second.
-    text = f"{prompt.text}{render_list(brought, classes)}{prompt.between[0]}["
-    return replace(prompt, text=text, lists=prompt.lists[1:], between=prompt.between[1:])
+    begun = f"{prompt.text}{render_list(brought, classes)}{prompt.between[0]}["
+    return replace(prompt, text=begun, lists=prompt.lists[1:], between=prompt.between[1:])
 
 
 def _one_list(

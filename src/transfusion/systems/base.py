@@ -33,6 +33,8 @@ class Model(Protocol):
     def stages(self, system: str, /) -> list[Stage]:
         """The stages of a system, from pivots on.
 
+        :param system: The system.
+        :returns: The stages.
         :raises ModelError: If its files are missing or damaged.
         :raises MissingExtraError: If a package that it needs is not installed; the message names the extra.
         """

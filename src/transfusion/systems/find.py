@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from transfusion.encoder.folder import BUILT_IN, CARD, CONFIG
 from transfusion.errors import ConfigError
@@ -79,7 +80,11 @@ def _load_later(
     from transfusion.systems import load
     from transfusion.systems.decoder import DecoderSystems
 
-    loaders = {"decoder": load.load_generator, "completions": load.load_completions, "chat": load.load_chat}
+    loaders: dict[str, Callable[..., Any]] = {
+        "decoder": load.load_generator,
+        "completions": load.load_completions,
+        "chat": load.load_chat,
+    }
     settings = read_settings(f"the model {name!r}", loaders[kind], options)
     if kind == "chat":
         return load.load_chat(name, model, schema, threads, **settings)
