@@ -134,15 +134,22 @@ def items_of(
     return found
 
 
+BASES_OF: dict[str, tuple[Base, ...]] = {
+    "ner": ("Entity", "Value"),
+    "ee": ("Event",),
+    "eae": ("Event",),
+    "re": ("Relation", "Entity"),
+}
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> dict[str, Any]:
     template = draw(st.sampled_from(TEMPLATES))
     task = template.removesuffix("_tf")
-    base: Base = {"ner": "Entity", "ee": "Event", "eae": "Event", "re": "Relation"}[task]  # type: ignore[assignment]
-    bases = [base, *(["Entity"] if task == "re" else ["Value"] if task == "ner" else [])]
+    bases = BASES_OF[task]
     by_base = {each: draw(st.lists(class_definitions(each), max_size=3)) for each in bases}
     classes = {one.name: one for group in by_base.values() for one in group}
-    of_base = [one for one in classes.values() if one.base == base]
+    of_base = [one for one in classes.values() if one.base == bases[0]]
     shown = [one for one in classes.values() if one.base == bases[-1]]
     fused = template.endswith("_tf")
     return {

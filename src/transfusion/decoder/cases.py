@@ -153,7 +153,7 @@ def _case(record: _Place, name: str) -> Case:
 
     return Case(
         name=record.get("name").text(name),
-        template=cast("Template", template.value),
+        template=template.value,
         classes=classes,
         text=record.get("text").text(),
         items=items("annotations"),

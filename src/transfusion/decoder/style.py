@@ -52,23 +52,27 @@ def lay_out(expression: str | Group, after: str, depth: int) -> Iterator[str]:
     :param expression: The expression.
     :param after: What follows it on its last line: a comma, a colon, a comment.
     :param depth: How many levels it is indented.
-    :returns: Its lines, without line ends.
+    :yields: Its lines, without line ends.
     """
-    indent = INDENT * depth
-    line = f"{indent}{expression}{after}"
+    line = f"{INDENT * depth}{expression}{after}"
     if len(line) <= WIDTH or isinstance(expression, str) or not expression.parts:
         yield line
-        return
-    yield indent + expression.opening
-    inner = f"{indent}{INDENT}{', '.join(map(str, expression.parts))}"
-    if len(expression.parts) == 1:
-        yield from lay_out(expression.parts[0], "", depth + 1)
-    elif expression.display or len(inner) > WIDTH:
-        for part in expression.parts:
+    else:
+        yield from _break(expression, after, depth)
+
+
+def _break(group: Group, after: str, depth: int) -> Iterator[str]:
+    indent = INDENT * depth
+    yield indent + group.opening
+    inner = f"{indent}{INDENT}{', '.join(map(str, group.parts))}"
+    if len(group.parts) == 1:
+        yield from lay_out(group.parts[0], "", depth + 1)
+    elif group.display or len(inner) > WIDTH:
+        for part in group.parts:
             yield from lay_out(part, ",", depth + 1)
     else:
         yield inner
-    yield f"{indent}{expression.closing}{after}"
+    yield f"{indent}{group.closing}{after}"
 
 
 def quote(text: str) -> str:
@@ -80,15 +84,13 @@ def quote(text: str) -> str:
     printed = repr(text)
     if printed[0] == '"':
         return printed
-    double, single = text.count('"'), text.count("'")
-    if double > single:
+    double = text.count('"')
+    if double > text.count("'"):
         return printed
     body = printed[1:-1]
-    # Python escapes the single quotes only where there are double ones too.
-    return f'"{body.replace(_ESCAPED_SINGLE, _SINGLE).replace(_DOUBLE, _ESCAPED_DOUBLE)}"' if double else f'"{body}"'
-
-
-_SINGLE, _ESCAPED_SINGLE, _DOUBLE, _ESCAPED_DOUBLE = "'", "\\'", '"', '\\"'
+    if double:  # only then has Python escaped the single quotes
+        body = body.replace("\\'", "'").replace('"', '\\"')
+    return f'"{body}"'
 
 
 def assignment(name: str, text: str) -> str:
