@@ -55,7 +55,7 @@ def check(asked: Prompt, answer: Generation) -> None:
     parsed = parse_answer(answer.text, [each.name for each in asked.lists], asked.classes)
     assert not answer.finished or not parsed.problems
     for answers in asked.lists:
-        assert all(item.arguments["span"] in answers.text for item in parsed.lists[answers.name] or ())
+        assert all(str(item.arguments["span"]) in answers.text for item in parsed.lists[answers.name] or ())
     assert "".join(answer.text[token.start : token.end] for token in answer.tokens) == answer.text
     assert all(token.logprob <= 0 for token in answer.tokens)
 
