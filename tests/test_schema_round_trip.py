@@ -60,8 +60,7 @@ def schemas(draw: st.DrawFn) -> Schema:
 def test_classes_hold_all_that_a_schema_holds(schema: Schema) -> None:
     classes = classes_of(schema)
     assert classes_of(schema_of(classes)) == classes
-    names = [entity.name for entity in schema.entities] + [relation.name for relation in schema.relations]
-    assert list(class_labels(classes).values()) == [*names, *(event.name for event in schema.events)]
+    assert list(class_labels(classes).values()) == [kind.name for kind in schema.types]
     for definition, event in zip(event_classes(schema), schema.events, strict=True):
         assert tuple(role_labels(definition).values()) == event.roles
 

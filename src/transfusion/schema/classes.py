@@ -172,10 +172,9 @@ def schema_of(classes: Iterable[ClassDefinition]) -> Schema:
 
 def _named(schema: Schema) -> list[tuple[str, EntityType | RelationType | EventType]]:
     """Every type of a schema and the name of its class. Names that are made avoid those that were given."""
-    types = (*schema.entities, *schema.relations, *schema.events)
-    taken = {kind.class_name for kind in types}
+    taken = {kind.class_name for kind in schema.types}
     named = []
-    for kind in types:
+    for kind in schema.types:
         name = kind.class_name or unique(class_name_for(kind.name), taken)
         taken.add(name)
         named.append((name, kind))

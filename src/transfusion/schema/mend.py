@@ -16,7 +16,7 @@ def mends(schema: Schema) -> tuple[str, ...]:
     :returns: A sentence for each label whose class got a name that is not the label's words joined, and for each role
         whose field has another name.
     """
-    given = {kind.class_name for kind in (*schema.entities, *schema.relations, *schema.events)}
+    given = {kind.class_name for kind in schema.types}
     found = []
     for definition in classes_of(schema):
         label = definition.label or definition.name

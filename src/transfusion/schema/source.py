@@ -66,7 +66,7 @@ def read_classes(text: str, *, path: str | Path = "<schema>") -> tuple[ClassDefi
         problems.add_syntax_error(error)
         problems.fail()
     except (ValueError, RecursionError, MemoryError) as error:
-        raise SchemaError(f"{path}: not valid Python: {error or 'nested too deeply'}") from error
+        raise SchemaError(f"{path}: not valid Python: {str(error) or 'nested too deeply'}") from error
     reader = _Reader(problems, comments)
     for statement in tree.body:
         if isinstance(statement, ast.ClassDef):

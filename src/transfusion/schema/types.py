@@ -118,8 +118,7 @@ class Schema:
         _check_unique(self.labels, "entity label")
         _check_unique([relation.name for relation in self.relations], "relation label")
         _check_unique([event.name for event in self.events], "event label")
-        types = (*self.entities, *self.relations, *self.events)
-        _check_unique([kind.class_name for kind in types if kind.class_name], "class name")
+        _check_unique([kind.class_name for kind in self.types if kind.class_name], "class name")
         for relation in self.relations:
             self.check_labels((*relation.head, *relation.tail))
 
@@ -127,6 +126,11 @@ class Schema:
     def labels(self) -> tuple[str, ...]:
         """The entity labels, in order."""
         return tuple(entity.name for entity in self.entities)
+
+    @property
+    def types(self) -> tuple[EntityType | RelationType | EventType, ...]:
+        """All kinds: entities, relations, then events, each in order."""
+        return (*self.entities, *self.relations, *self.events)
 
     def check_labels(self, labels: Iterable[str]) -> None:
         """Make sure that every one of ``labels`` is an entity label of this schema.
