@@ -535,6 +535,27 @@ class TestServersThatFail:
             chat(server, **settings)
 
 
+class TestChatModelsByName:
+    @pytest.mark.parametrize(
+        ("system", "steps", "shown"),
+        [
+            ("fusion", "1", [["translation", "source"]]),
+            ("fusion", "2", [["source"], ["translation", "found", "source"]]),
+            ("untagged", "1", [["translation", "source"]]),
+            ("direct", "1", [["source"]]),
+        ],
+    )
+    def test_every_system_asks_in_its_own_way(
+        self, server: ChatServer, tmp_path: Path, system: str, steps: str, shown: list[list[str]]
+    ) -> None:
+        options = {"base_url": server.base_url, "steps": steps, "record": str(tmp_path / "calls.jsonl")}
+        pipeline = Pipeline.load("chat:tiny", system=system, schema=NEWS, model_options=options)
+        (read,) = pipeline([document()])
+        assert found(read.source) == FOUND
+        assert [list(sent(request)) for request in server.requests] == shown
+        assert len(CallRecord(tmp_path / "calls.jsonl")) == len(shown)
+
+
 class TestTheRecordOfCalls:
     documents = (document(), document("Makerere iko Kampala.", "Makerere is in Kampala."), document("Nairobi", None))
 

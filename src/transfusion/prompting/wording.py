@@ -54,9 +54,13 @@ order, and what stands in a text several times is listed as many times. A list i
 to find. Labels{roles} are those of the guidelines, written as they are there."""
 
 _FUSION = """\
-The translation may be wrong, and so may what was found in it; the text in {source} decides. What the text says and \
-the translation leaves out belongs in the list, too, and a string of the translation that the text does not hold does \
-not."""
+The translation may be wrong{doubt}; the text in {source} decides. What the text says and the translation leaves out \
+belongs under "source", too, and a string of the translation that the text does not hold does not."""
+_DOUBTS: Mapping[Task, str] = {
+    "given": ", and so may what was found in it",
+    "both": ", and so may what you find in it",
+    "beside": "",
+}
 
 
 def kind_of(definition: ClassDefinition) -> Kind:
@@ -90,7 +94,7 @@ def instructions(task: Task, classes: Sequence[ClassDefinition], *, source: str,
         _FORM.format(form=example, where=where, roles=roles),
     ]
     if task != "alone":
-        parts.append(_FUSION.format(**names))
+        parts.append(_FUSION.format(**names, doubt=_DOUBTS[task]))
     return "\n\n".join(parts)
 
 
