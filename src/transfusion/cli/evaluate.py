@@ -66,6 +66,10 @@ def evaluate(
     natural: Annotated[
         bool, typer.Option("--natural", help="Turn tokenised sentences into natural text first.")
     ] = False,
+    sample: Annotated[
+        int, typer.Option(min=0, help="Score at most so many sentences, drawn by --seed; 0 for all.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 13,
     threads: Threads = None,
 ) -> None:
     """Score a system on gold entities: strict span micro-F1 with a 95 % bootstrap interval."""
@@ -83,7 +87,7 @@ def evaluate(
     chosen = choose_labels(labels, systems.labels, model)
     options = engine_options(translator_option)
     engine = None if system == "direct" else translator
-    spec = GoldSet(gold, code, chosen, translations, translated_only, natural, engine, options)
+    spec = GoldSet(gold, code, chosen, translations, translated_only, natural, engine, options, sample, seed)
     sentences = load_gold(spec)
     for problem in sentences.problems:
         say(f"warning: {problem}")

@@ -19,21 +19,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from transfusion.encoder.folder import BUILT_IN, CARD, CONFIG
+from transfusion.encoder.folder import BUILT_IN, CONFIG
 from transfusion.errors import ConfigError
 from transfusion.schema.find import find_schema
 from transfusion.schema.types import Schema
 from transfusion.systems.base import Model
+from transfusion.systems.card import ADAPTER, read_card
 from transfusion.systems.encoder import EncoderSystems
 from transfusion.translate.engines import read_settings
 
 DEFAULT_SCHEMA = "masakhaner"
 """What a model is asked for that says nothing itself."""
-
-ADAPTER = "adapter_config.json"
-"""The file that tells a folder with an adapter."""
-
-_SCHEMA_LINE = re.compile(r"^schema:\s*[\"']?([\w./-]+)", re.MULTILINE)
 
 
 def find_systems(
@@ -65,7 +61,7 @@ def find_systems(
         return EncoderSystems(rest, schema, threads=threads)
     if not rest:
         raise ConfigError(f"{name!r} names no model: {kind}:MODEL")
-    schema = schema or find_schema(_named_by_card(rest) or DEFAULT_SCHEMA)
+    schema = schema or find_schema(read_card(rest).schema or DEFAULT_SCHEMA)
     return _load_later(kind, name, rest, schema, options, threads)
 
 
@@ -114,14 +110,3 @@ def _is_causal(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(settings, dict) and "model_type" in settings and "format" not in settings
-
-
-def _named_by_card(model: str) -> str | None:
-    """The schema that the card of a model names in its front matter."""
-    try:
-        text = (Path(model) / CARD).read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return None
-    front = text.split("\n---", 1)[0] if text.startswith("---") else ""
-    found = _SCHEMA_LINE.search(front)
-    return found[1] if found else None

@@ -15,8 +15,8 @@ from transfusion.decoder.completions import CompletionsGenerator, Guided
 from transfusion.errors import ModelError
 from transfusion.prompting.model import ChatModel
 from transfusion.schema.types import Schema
+from transfusion.systems.card import ADAPTER
 from transfusion.systems.chat import ChatSystems
-from transfusion.systems.find import ADAPTER
 
 
 def load_generator(
