@@ -133,10 +133,11 @@ def _dtype(name: DType | None, device: torch.device) -> torch.dtype:
     return dtype
 
 
-def _four_bits(dtype: torch.dtype) -> object:
+def _four_bits(dtype: torch.dtype) -> Any:
     from transformers import BitsAndBytesConfig
 
-    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)
+    config: Any = BitsAndBytesConfig
+    return config(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)
 
 
 def _find(model: str) -> tuple[Path, str | None]:
@@ -179,7 +180,7 @@ def _packaged() -> Path:
         try:
             gguf = package.assemble(parts / "gguf" / package.MODEL_NAME)
             settings = {"gguf_file": gguf.name, "dtype": torch.bfloat16}
-            read_network(AutoModelForCausalLM, gguf.parent, **settings).save_pretrained(parts)
+            _plain(read_network(AutoModelForCausalLM, gguf.parent, **settings)).save_pretrained(parts)
             _tokenizer(gguf.parent, gguf.name).save_pretrained(parts)
             shutil.rmtree(gguf.parent)
             if not folder.is_dir():  # another process may have been faster
@@ -189,6 +190,21 @@ def _packaged() -> Path:
     except OSError as error:
         raise ModelError(f"{folder}: {PACKAGED} cannot be unpacked: {error}") from error
     return folder
+
+
+def _plain(network: Any) -> Any:
+    """The same weights in a network that knows nothing of GGUF: transformers does not write one that was read from it."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    config = network.config
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    with torch.device("meta"):
+        plain = AutoModelForCausalLM.from_config(config, dtype=network.dtype)
+    plain.load_state_dict(network.state_dict(), assign=True)
+    plain.tie_weights()
+    return plain
 
 
 def _tokenizer(folder: Path, gguf: str | None) -> PreTrainedTokenizerBase:
