@@ -4,6 +4,7 @@
 #   DATA=…       folder of the public data sets that `make train` and `make bench` read
 #   RUNS=…       folder that `make train` writes to
 #   MODEL=…      model that `make bench` measures
+#   FUZZ=…       options of `make fuzz`: --count 1000 --seconds 60 --jobs 2 --seed 7
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -15,10 +16,11 @@ TEST_ENV := .venv-test
 DATA ?= ../shared/data
 RUNS ?= runs
 MODEL ?= mini
+FUZZ ?= --jobs 2
 PIP := -m pip --disable-pip-version-check --quiet
 TEST_BIN := $(TEST_ENV)/bin
 
-.PHONY: help demo test lint types layers docstrings dependencies tests docs picture train bench clean
+.PHONY: help demo test lint types layers docstrings dependencies tests fuzz docs picture train bench clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,6 +49,9 @@ dependencies: $(TEST_ENV)/.all
 tests: $(TEST_ENV)/.all ## The tests alone; with Apertium, which this installs where it may
 	@bash scripts/apertium
 	$(TEST_BIN)/pytest -n auto
+
+fuzz: $(TEST_ENV)/.all ## A million damaged answers of decoders: none may raise, be slow or run anything (FUZZ)
+	$(TEST_BIN)/python tests/fuzz_answers.py $(FUZZ)
 
 docs: $(TEST_ENV)/.all ## Write docs/cli.md anew from the commands' own help
 	$(TEST_BIN)/python docs/write_cli.py

@@ -6,8 +6,6 @@ from functools import lru_cache
 
 import regex
 
-from transfusion.segment import Piece, split_graphemes
-
 # Line_Break tells scripts without spaces by what they need: SA a dictionary (Thai, Khmer, Myanmar), ID and CJ none.
 _SPACELESS = regex.compile(r"[\p{LB=SA}\p{LB=ID}\p{LB=CJ}\p{Javanese}\p{Balinese}--\p{Hangul}]", regex.VERSION1)
 # The apostrophe of ʼ is a letter to Unicode; beside it a name must be able to begin and end, as beside the others.
@@ -17,10 +15,17 @@ _GRAPHEME = regex.compile(r"\X")
 _JOINER = regex.compile(r"[\P{GCB=Other}--\p{GCB=Control}--\p{GCB=CR}--\p{GCB=LF}]", regex.VERSION1)
 _FLAG_HALF = regex.compile(r"\p{GCB=Regional_Indicator}")
 _LINK = regex.compile(r"[\p{GCB=Extend}\p{GCB=ZWJ}]")
+_CONSONANT = regex.compile(r"\p{InCB=Consonant}")
 _LINKED = regex.compile(r"[\p{Extended_Pictographic}\p{InCB=Consonant}]")
+# What must stand before a code point that depends on more than its neighbour, read backwards from there: rules GB9c,
+# GB11 and GB12 of Unicode's Annex 29, as ``\X`` of the regex library has them (a linker joins without a first
+# consonant too).
+_LINKER = regex.compile(r"\p{InCB=Linker}")
+_LINKS_BEHIND = regex.compile(r"(?r)[\p{InCB=Extend}\p{InCB=Linker}]*+")
+_JOINED_EMOJI_BEHIND = regex.compile(r"(?r)\p{Extended_Pictographic}\p{GCB=Extend}*+\p{GCB=ZWJ}")
+_FLAG_HALVES_BEHIND = regex.compile(r"(?r)\p{GCB=Regional_Indicator}*+")
 
-# In a row of flags longer than this, or a heap of accents, a cluster may be cut.
-_LONGEST_LOOK_BACK = 4096
+_LONGEST_WORD = 4096
 
 
 def may_begin(text: str, position: int) -> bool:
@@ -57,12 +62,11 @@ def between_clusters(text: str, position: int) -> bool:
     certain = _breaks(text[position - 1], text[position])
     if certain is not None:
         return certain
-    start = position - 1
-    first = max(0, position - _LONGEST_LOOK_BACK)
-    while start > first and not _breaks(text[start - 1], text[start]):
-        start -= 1
-    look = Piece(start, position + 1)
-    return any(cluster.start == position for cluster in split_graphemes(text, look))
+    if _FLAG_HALF.match(text, position):  # two and two make a flag
+        return (position - _first(_FLAG_HALVES_BEHIND, text, position)) % 2 == 0
+    if _CONSONANT.match(text, position):
+        return _LINKER.search(text, _first(_LINKS_BEHIND, text, position), position) is None
+    return _JOINED_EMOJI_BEHIND.match(text, 0, position) is None
 
 
 def word_around(text: str, start: int, end: int) -> tuple[int, int]:
@@ -73,7 +77,7 @@ def word_around(text: str, start: int, end: int) -> tuple[int, int]:
     :param end: One past its last.
     :returns: Where the words begin and end.
     """
-    first, last = max(0, start - _LONGEST_LOOK_BACK), min(len(text), end + _LONGEST_LOOK_BACK)
+    first, last = max(0, start - _LONGEST_WORD), min(len(text), end + _LONGEST_WORD)
     while start > first and _inside_word(text, start):
         start -= 1
     while end < last and _inside_word(text, end):
@@ -84,6 +88,12 @@ def word_around(text: str, start: int, end: int) -> tuple[int, int]:
 def joins_others(character: str) -> bool:
     """Whether a code point can make one character with those beside it, as accents, vowel signs and emoji do."""
     return _JOINER.match(character) is not None
+
+
+@lru_cache(maxsize=1 << 14)
+def is_word_character(character: str) -> bool:
+    """Whether a code point is a letter, a digit, or a sign that belongs to one."""
+    return _WORD_CHARACTER.match(character) is not None
 
 
 def _inside_word(text: str, position: int) -> bool:
@@ -100,6 +110,12 @@ def _continues_word(before: str, after: str) -> bool:
 @lru_cache(maxsize=1 << 14)
 def _is_hangul(characters: str) -> bool:
     return regex.fullmatch(r"\p{Hangul}+", characters) is not None
+
+
+def _first(behind: regex.Pattern[str], text: str, position: int) -> int:
+    """Where a row that ends at a place begins, read backwards."""
+    row = behind.match(text, 0, position)
+    return position if row is None else row.start()
 
 
 @lru_cache(maxsize=1 << 16)

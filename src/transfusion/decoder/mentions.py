@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from unicodedata import normalize
 
 import regex
 
-from transfusion.decoder.boundaries import between_clusters, may_begin, may_end, word_around
+from transfusion.decoder.boundaries import between_clusters, is_word_character, may_begin, may_end, word_around
 from transfusion.decoder.folding import FoldedText, fold, normalised, without_case
 from transfusion.decoder.near import near_stretches
 from transfusion.document import Match
@@ -132,15 +133,15 @@ class MentionFinder:
                 yield Mention(*stretch, "near", likeness.similarity)
 
     def _near_begins(self, at: int, folded: str) -> bool:
-        """Whether a near match may begin at a folded character: where a word does, and a mark for a mark."""
+        """Whether a near match may begin at a folded character: where a word does, or a mark if the string does."""
         rest = self._folded.stretch(at, len(self._folded.folded))
-        alike = self._folded.folded[at].isalnum() == folded[0].isalnum()
-        return alike and rest is not None and may_begin(self.text, rest[0])
+        fits = is_word_character(self._folded.folded[at]) or not is_word_character(folded[0])
+        return fits and rest is not None and may_begin(self.text, rest[0])
 
     def _near_ends(self, at: int, folded: str) -> bool:
         beginning = self._folded.stretch(0, at) if at else None
-        alike = self._folded.folded[at - 1].isalnum() == folded[-1].isalnum()
-        return alike and beginning is not None and may_end(self.text, beginning[1])
+        fits = is_word_character(self._folded.folded[at - 1]) or not is_word_character(folded[-1])
+        return fits and beginning is not None and may_end(self.text, beginning[1])
 
 
 def best_by_spelling(string: str, spellings: Sequence[str]) -> list[int]:
@@ -172,7 +173,8 @@ def _spelling(wanted: str, spelt: str) -> Match:
     """How a stretch that folds to the same differs from what was looked for."""
     if wanted == spelt:
         return "exact"
-    if without_case(wanted) == without_case(spelt):
+    in_normal_form = normalize("NFKC", wanted) == normalize("NFKC", spelt)
+    if not in_normal_form and without_case(wanted) == without_case(spelt):
         return "case"
     return "normalised" if normalised(wanted) == normalised(spelt) else "variant"
 
