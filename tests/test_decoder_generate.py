@@ -23,6 +23,7 @@ pytest.importorskip("transformers")
 from tiny_causal import BETWEEN, KINDS, TEXTS, prompt, tiny_model, tiny_tokenizer  # noqa: E402
 from transfusion.decoder.answer import Answer  # noqa: E402
 from transfusion.decoder.generate import TransformersGenerator  # noqa: E402
+from transfusion.decoder.packing import PackedLayers  # noqa: E402
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,17 +53,18 @@ def model(kind: str) -> PreTrainedModel:
 @functools.cache
 def taught() -> PreTrainedModel:
     """A Llama that has learnt one answer by heart, and writes it whatever the text is."""
-    learner = tiny_model("llama", len(tokenizer()), seed=1)
-    rows = [tokenizer()(prompt(*pair).text + ANSWER + "\n")["input_ids"] for pair in TEXTS]
-    starts = [len(tokenizer()(prompt(*pair).text)["input_ids"]) for pair in TEXTS]
+    learner: Any = tiny_model("llama", len(tokenizer()), spread=0.1)
+    prompts = [tokenizer()(prompt(*pair).text)["input_ids"] for pair in TEXTS]
+    answer = tokenizer()(ANSWER + "\n", add_special_tokens=False)["input_ids"]
     optimiser = torch.optim.AdamW(learner.parameters(), lr=1e-2)
-    for _ in range(60):
-        for row, start in zip(rows, starts, strict=True):
-            labels = torch.tensor([[-100] * start + row[start:]])
+    for _ in range(30):
+        for ids in prompts:
+            labels = torch.tensor([[-100] * len(ids) + answer])
             optimiser.zero_grad()
-            learner(input_ids=torch.tensor([row]), labels=labels).loss.backward()
+            learner(input_ids=torch.tensor([ids + answer]), labels=labels).loss.backward()
             optimiser.step()
-    return learner.train(False)
+    learnt: PreTrainedModel = learner.train(False)
+    return learnt
 
 
 def generator(network: PreTrainedModel, **settings: Any) -> TransformersGenerator:
@@ -76,7 +78,7 @@ def greedy(network: PreTrainedModel, prompts: Sequence[Prompt], most: int) -> li
 
 
 @functools.cache
-def _greedy(network: PreTrainedModel, text: str, most: int) -> tuple[int, ...]:
+def _greedy(network: Any, text: str, most: int) -> tuple[int, ...]:
     ids = torch.tensor([tokenizer()(text)["input_ids"]])
     with torch.inference_mode():
         made = network.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=most, do_sample=False)
@@ -169,7 +171,7 @@ def test_guesses_save_most_of_the_passes() -> None:
 
 
 def test_guidelines_are_read_once_for_a_run() -> None:
-    made = generator(model("llama"), max_new_tokens=4)
+    made = generator(model("llama"), max_new_tokens=4, lookup=False)
     read: list[int] = []
     forward = made.model.forward
 
@@ -186,8 +188,8 @@ def test_guidelines_are_read_once_for_a_run() -> None:
     finally:
         made.model.forward = forward
     shared = shared_length([tokenizer()(one.text)["input_ids"] for one in RAGGED[:2]])
-    assert shared > 50
-    assert sum(read) < first - shared + 20
+    assert shared > 30
+    assert sum(read) == first - shared
 
 
 def test_tokens_cover_the_answer_and_their_probabilities_are_the_models() -> None:
@@ -212,7 +214,8 @@ def test_a_prompt_longer_than_the_context_is_an_error() -> None:
 
 
 def test_the_answer_stops_where_the_context_does() -> None:
-    made = generator(tiny_model("llama", len(tokenizer()), positions=16), max_new_tokens=100)
+    small = tiny_model("llama", len(tokenizer()), positions=16)
+    made = generator(small, max_new_tokens=100, constraint_for=lambda _: OnlyThis("Ruto " * 40))
     (answer,) = made.generate([Prompt("a = [", (AnswerList("result", "a"),))])
     assert len(answer.tokens) == 16 - made.count_tokens("a = [")
     assert not answer.finished
@@ -236,6 +239,18 @@ def test_long_prompts_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None
     for kind in KINDS:
         answers = generator(model(kind), max_new_tokens=12).generate(RAGGED)
         check_same(answers, model(kind), RAGGED, 12)
+
+
+def test_packed_weights_give_the_same_opinions() -> None:
+    network = tiny_model("qwen2", len(tokenizer())).to(torch.bfloat16)
+    ids = torch.tensor([tokenizer()(RAGGED[0].text)["input_ids"]])
+    with torch.inference_mode():
+        expected = network(ids).logits
+        with PackedLayers(network).in_use():
+            packed = network(ids).logits
+        assert torch.equal(network(ids).logits, expected)
+    assert not torch.equal(packed, torch.zeros_like(packed))
+    assert float((packed - expected).norm() / expected.norm()) < 0.02
 
 
 def test_a_model_of_another_kind_is_refused() -> None:

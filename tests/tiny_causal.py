@@ -59,11 +59,13 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
     # Bytes are in the vocabulary, and not special: they are text.
     state: dict[str, Any] = json.loads(core.to_str())
     state["added_tokens"] = [token for token in state["added_tokens"] if token["content"] not in bytes_]
-    return transformers.PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(json.dumps(state)), **names)
+    kind: Any = transformers.PreTrainedTokenizerFast
+    tokenizer: PreTrainedTokenizerFast = kind(tokenizer_object=Tokenizer.from_str(json.dumps(state)), **names)
+    return tokenizer
 
 
 def tiny_model(
-    kind: str, vocabulary: int, *, seed: int = 5, window: int = 24, positions: int = 1024
+    kind: str, vocabulary: int, *, seed: int = 5, window: int = 24, positions: int = 1024, spread: float = 0.4
 ) -> PreTrainedModel:
     """Two or three layers, opinions strong enough to tell tokens apart, and a window much shorter than prompts."""
     torch.manual_seed(seed)
@@ -75,13 +77,13 @@ def tiny_model(
         "num_attention_heads": 4,
         "num_key_value_heads": 2,
         "max_position_embeddings": positions,
-        "initializer_range": 0.4,
+        "initializer_range": spread,
         "tie_word_embeddings": False,
         "bos_token_id": 1,
         "eos_token_id": 2,
         "pad_token_id": 3,
     }
-    model: PreTrainedModel
+    model: Any
     if kind == "gemma3":
         layers = ["sliding_attention", "full_attention", "sliding_attention"]
         config = transformers.Gemma3TextConfig(
@@ -92,4 +94,5 @@ def tiny_model(
         model = transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**{**shape, "tie_word_embeddings": True}))
     else:
         model = transformers.LlamaForCausalLM(transformers.LlamaConfig(**shape))
-    return model.train(False)
+    ready: PreTrainedModel = model.train(False)
+    return ready

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from transfusion.decoder.answer import Answer
 from transfusion.decoder.base import Generation, Prompt
@@ -27,6 +28,7 @@ from transfusion.decoder.items import Item
 from transfusion.decoder.keys import NAME, Beginning, Fed, Feed, RowStore, attend
 from transfusion.decoder.lookup import Acceptance, History
 from transfusion.decoder.matching import ConstraintSource
+from transfusion.decoder.packing import PackedLayers
 from transfusion.decoder.prefix import common_length, group_by_beginning, shared_length
 from transfusion.decoder.render import render_list
 from transfusion.decoder.rows import Row
@@ -77,12 +79,13 @@ class TransformersGenerator:
     ) -> None:
         if not tokenizer.is_fast:
             raise ModelError(f"{type(tokenizer).__name__} is a slow tokeniser: a fast one is needed (tokenizer.json)")
-        self.model = model
+        network: Any = model  # transformers types little of what is asked of it here
+        self.model = network
         self.tokenizer = tokenizer
         self.max_new_tokens = max_new_tokens
         self.lookup = lookup
         if constrained and constraint_for is None:
-            constraint_for = load_constraint(tokenizer, model.get_output_embeddings().weight.shape[0])
+            constraint_for = load_constraint(tokenizer, network.get_output_embeddings().weight.shape[0])
         self.constraint_for = constraint_for
         self._name = name
         self._device = model.device
@@ -90,9 +93,9 @@ class TransformersGenerator:
         self.batch_tokens = batch_tokens or (4096 if on_cpu else 32768)
         # So many tokens more make a pass through the model take twice as long as it takes anyway.
         self._even = 16 if on_cpu else 256
-        config: Any = model.config.get_text_config()
+        config = network.config.get_text_config()
         kinds = set(getattr(config, "layer_types", None) or ())
-        if kinds - _KINDS or not model.is_backend_compatible():
+        if kinds - _KINDS or not network.is_backend_compatible():
             others = ", ".join(sorted(kinds - _KINDS)) or "no AttentionInterface"
             raise ModelError(f"{type(model).__name__} attends in ways that are not known here ({others})")
         self._heads: int = config.num_attention_heads
@@ -102,6 +105,7 @@ class TransformersGenerator:
         self._acceptance = Acceptance()
         self._skeletons: dict[tuple[object, ...], list[int]] = {}
         _register()
+        self._packed = PackedLayers(model)
         self._check_attention()
 
     @property
@@ -139,12 +143,10 @@ class TransformersGenerator:
             for group in group_by_beginning(rows):
                 beginning = self._beginning([rows[index] for index in group])
                 # The longest first: no row is left alone with a long way to go.
-                waiting = [
-                    self._row(index, prompts[index], rows[index], len(beginning.ids))
-                    for index in sorted(group, key=lambda index: (-len(rows[index]), index))
-                ]
-                for row in self._run(beginning, waiting):
-                    answers[row.index] = row.answer.generation()
+                order = sorted(group, key=lambda index: (-len(rows[index]), index))
+                waiting = [self._row(index, prompts[index], rows[index], len(beginning.ids)) for index in order]
+                for done in self._run(beginning, waiting):
+                    answers[done.index] = done.answer.generation()
         return [answer for answer in answers if answer is not None]
 
     def _tokens(self, prompt: Prompt) -> list[int]:
@@ -245,7 +247,7 @@ class TransformersGenerator:
                 ids += tokens
         store.reserve(len(rows), max(one.place + one.count for group in fed for one in group))
         logits = self._forward(store, [group for group in fed if group], ids, chosen_from)
-        best = logits.argmax(-1).tolist()
+        best = _most_probable(logits)
         first = 0
         kept: list[tuple[Row, range]] = []
         for row in (*writing, *reading):
@@ -261,10 +263,9 @@ class TransformersGenerator:
     def _score(self, logits: Tensor, kept: list[tuple[Row, range]]) -> None:
         places = [place for _, places in kept for place in places]
         if places:
-            own = logits[places].float()
             ids = [token for row, places in kept for token in row.answer.ids[len(row.answer.ids) - len(places) :]]
-            wanted = torch.tensor(ids, device=own.device)
-            logps = (own.gather(1, wanted[:, None])[:, 0] - own.logsumexp(1)).clamp(max=0).tolist()
+            wanted = torch.tensor(ids, device=logits.device)
+            logps = (-functional.cross_entropy(logits[places], wanted, reduction="none")).clamp(max=0).tolist()
             for row, part in kept:
                 row.answer.score(logps[: len(part)])
                 del logps[: len(part)]
@@ -279,16 +280,17 @@ class TransformersGenerator:
             logits_to_keep=torch.tensor(chosen_from, dtype=torch.long, device=self._device),
             feed=feed,
         )
-        logits: Tensor = result.logits[0]
+        logits: Tensor = result.logits[0].float()
         return logits
 
     @contextmanager
     def _own_attention(self) -> Iterator[None]:
-        """Let the model attend in our way, and in its own again afterwards."""
+        """Let the model work in our way, and in its own again afterwards."""
         before = self.model.config._attn_implementation
         self.model.set_attn_implementation(NAME)
         try:
-            yield
+            with self._packed.in_use():
+                yield
         finally:
             self.model.set_attn_implementation(before)
 
@@ -304,6 +306,13 @@ class TransformersGenerator:
         off = (found.float() - expected.float()).norm() / expected.float().norm()
         if not off < 0.1:
             raise ModelError(f"{type(self.model).__name__} attends in ways that are not known here (off by {off:.0%})")
+
+
+def _most_probable(logits: Tensor) -> list[int]:
+    """The most probable token of each row, the first if several are."""
+    # On CPUs PyTorch takes ten times as long for this as NumPy.
+    best = logits.argmax(-1) if logits.is_cuda else logits.cpu().numpy().argmax(-1)
+    return [int(token) for token in best.tolist()]
 
 
 def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:

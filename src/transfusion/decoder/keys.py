@@ -284,7 +284,6 @@ def attend(
     :param scaling: What scores are multiplied with; one over the root of the size if left out.
     :param sliding_window: How many tokens back a token sees, itself included.
     :param softcap: Where scores level off.
-    :param **_: What concerns other kinds of attention.
     :returns: The result, and no weights. *Shape:* ``(1, tokens, heads, size)``
     """
     result = feed.attend(

@@ -21,6 +21,7 @@ class Matcher(Protocol):
     def accept(self, token: int, /) -> bool:
         """Go on with a token.
 
+        :param token: Its number.
         :returns: Whether it may come next; if not, nothing has changed.
         """
         ...
@@ -30,7 +31,10 @@ class Matcher(Protocol):
         ...
 
     def rollback(self, count: int, /) -> None:
-        """Take the last ``count`` accepted tokens back."""
+        """Take the tokens back that were accepted last.
+
+        :param count: How many.
+        """
         ...
 
     def finished(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-TokenIds: TypeAlias = Sequence[int]
+TokenIds: TypeAlias = list[int] | tuple[int, ...]
 
 _TELLING = 64
 """So many tokens tell the guidelines of one schema from those of another."""
@@ -17,7 +17,7 @@ def common_length(one: TokenIds, other: TokenIds) -> int:
     return next((index for index in range(most) if one[index] != other[index]), most)
 
 
-def shared_length(rows: Sequence[TokenIds]) -> int:
+def shared_length(rows: Sequence[list[int]]) -> int:
     """How many tokens all rows begin with, so that each has at least one token of its own after them.
 
     :param rows: The rows, at least one; none is empty.

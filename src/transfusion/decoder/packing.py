@@ -1,0 +1,57 @@
+"""Weights in the order in which a processor multiplies with them.
+
+PyTorch puts the weights of a layer in that order whenever it is called (oneDNN), which takes as long as the product
+itself while only a few tokens go through. Here it is done once. With 16 tokens, the layer that tells the probabilities
+of Gemma's 262,144 pieces then takes 34 ms instead of 61 (bfloat16, one thread).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+_MOST_BYTES = 4 << 30
+"""Weights are there twice, so only models of up to this size are packed."""
+
+
+class PackedLayers:
+    """The linear layers of a model, with packed weights beside their own.
+
+    :param model: The model. Only layers on the CPU in bfloat16 are packed, and none of a large model.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        layers = [
+            layer
+            for layer in model.modules()
+            if type(layer) is nn.Linear and layer.weight.device.type == "cpu" and layer.weight.dtype == torch.bfloat16
+        ]
+        small = sum(layer.weight.nbytes for layer in layers) <= _MOST_BYTES
+        usable = torch.backends.mkldnn.is_available()
+        self._layers = [(layer, _packed(layer)) for layer in layers] if small and usable else []
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Let the layers multiply with their packed weights."""
+        for layer, forward in self._layers:
+            layer.forward = forward  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            for layer, _ in self._layers:
+                del layer.forward
+
+
+def _packed(layer: nn.Linear) -> Callable[[Tensor], Tensor]:
+    # What PyTorch's own compiler emits for a linear layer on a CPU.
+    weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), None)
+    return partial(_linear, weight, None if layer.bias is None else layer.bias.detach())
+
+
+def _linear(weight: Tensor, bias: Tensor | None, tokens: Tensor) -> Tensor:
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(tokens, weight, bias, "none", [], "")
+    return product
