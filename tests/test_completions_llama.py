@@ -38,7 +38,7 @@ def environment() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaServer]:
     if find_spec("xllamacpp") is None:
-        pytest.skip("needs the package xllamacpp: pip install --group llama")
+        pytest.skip("needs the package xllamacpp: pip install --group dev")
     folder = tmp_path_factory.mktemp("tiny")
     with running(write_tiny_gguf(folder / "tiny.gguf"), folder / "log.txt") as server:
         yield server

@@ -200,12 +200,12 @@ class TestDamage:
     )
     def test_a_model_in_a_loop_costs_no_time(self, piece: str) -> None:
         text = piece * (2 * MAX_LENGTH // len(piece))
-        for attempt in range(2):  # the machine may have had something else to do
+        seconds = []
+        for _ in range(2):  # the machine may have had something else to do
             begun = time.thread_time()
             read(text, *BOTH)
-            if time.thread_time() - begun < 0.05:
-                return
-        pytest.fail(f"{text[:20]!r}… took {1000 * (time.thread_time() - begun):.0f} ms")
+            seconds.append(time.thread_time() - begun)
+        assert min(seconds) < 0.05
 
 
 class TestEverythingDroppedIsNamed:
