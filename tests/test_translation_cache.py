@@ -27,9 +27,9 @@ from typer.testing import CliRunner
 
 from transfusion.cli import cache as command
 from transfusion.errors import ConfigError, OutputError, TranslationError
+from transfusion.folders import cache_folder
 from transfusion.translate.base import FakeTranslator, Translated
 from transfusion.translate.cache import FILE, CachedTranslator, TranslationCache
-from transfusion.folders import cache_folder
 
 SOURCES = Path(__file__).resolve().parents[1] / "src"
 GLOSSARY = {"kiša": "rain", "pada": "falls", "u": "in", "zagrebu": "Zagreb", "splitu": "Split"}

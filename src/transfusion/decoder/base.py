@@ -78,8 +78,10 @@ class Generator(Protocol):
         ...
 
     def generate(self, prompts: Sequence[Prompt], /) -> list[Generation]:
-        """An answer to each prompt, in order.
+        """Answer prompts.
 
+        :param prompts: The prompts.
+        :returns: An answer to each, in order.
         :raises transfusion.errors.ModelError: If a prompt is longer than the model can read.
         """
         ...

@@ -51,7 +51,17 @@ from transfusion.systems.base import Model
 from transfusion.systems.find import KINDS, find_systems
 
 _SUITE_KEYS = {
-    "title", "labels", "model", "systems", "system", "set", "pairs", "translated_only", "natural", "sample", "seed"
+    "title",
+    "labels",
+    "model",
+    "systems",
+    "system",
+    "set",
+    "pairs",
+    "translated_only",
+    "natural",
+    "sample",
+    "seed",
 }
 _SYSTEM_KEYS = {"name", "system", "model", "schema", "model_options"}
 _SET_KEYS = {"languages", "gold", "translations", "name", "translator", "options"}
