@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,9 @@ peft = pytest.importorskip("peft")
 from tiny_causal import tiny_model, tiny_tokenizer  # noqa: E402
 from transfusion.decoder.causal import load_causal  # noqa: E402
 
-IDS = [[1, 300, 301, 302, 303]]
+IDS = torch.tensor([[1, 300, 301, 302, 303]])
+# peft asks transformers for what that calls by another name now.
+pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +43,9 @@ def adapter_for(base: Path, folder: Path, *, name: str, rank: int = 4) -> Path:
     return folder
 
 
-def opinions(folder: Path, **settings: str) -> torch.Tensor:
+def opinions(network: Any) -> Any:
     with torch.inference_mode():
-        logits: torch.Tensor = load_causal(str(folder), **settings).model(torch.tensor(IDS)).logits  # type: ignore[arg-type, operator]
-    return logits
+        return network(IDS).logits
 
 
 def test_a_model_comes_from_its_folder_in_the_format_asked_for(base: Path) -> None:
@@ -60,11 +62,10 @@ def test_an_adapter_is_added_to_its_base(base: Path, tmp_path: Path) -> None:
     plain = load_causal(str(base), dtype="float32")
     adapted = load_causal(str(base), adapter=str(folder), dtype="float32")
     assert adapted.name.startswith(f"{plain.name}+adapter@")
-    with torch.inference_mode():
-        side_by_side = peft.PeftModel.from_pretrained(plain.model, str(folder))(torch.tensor(IDS)).logits
-    merged = opinions(base, adapter=str(folder), dtype="float32")
-    assert torch.allclose(merged, side_by_side, atol=1e-4)
-    assert not torch.allclose(merged, opinions(base, dtype="float32"), atol=0.1)
+    merged, alone = opinions(adapted.model), opinions(plain.model)
+    side_by_side = opinions(peft.PeftModel.from_pretrained(plain.model, str(folder)))
+    assert torch.allclose(merged, side_by_side, atol=1e-3)
+    assert not torch.allclose(merged, alone, atol=0.1)
 
 
 def test_an_adapter_for_another_base_is_named_and_refused(base: Path, tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def test_guesses_save_most_of_the_passes() -> None:
             made.model.forward = forward
         return count
 
-    assert passes(lookup=True) < passes(lookup=False) / 2
+    assert passes(lookup=True) <= passes(lookup=False) / 2
 
 
 def test_guidelines_are_read_once_for_a_run() -> None:

@@ -103,7 +103,7 @@ def test_a_training_that_was_interrupted_goes_on_to_the_very_same_weights(
     with pytest.raises(Killed):
         train(interrupted)
     assert not (interrupted.output / "network.onnx").exists()
-    checkpoint = find_checkpoint(interrupted)
+    checkpoint = find_checkpoint(interrupted.output, training.plain(interrupted))
     assert checkpoint is not None
     assert checkpoint.name == "checkpoint-4"
     # A second checkpoint that the kill left half written is passed over.
@@ -134,15 +134,16 @@ def test_checkpoints_of_another_configuration_are_refused(config: TrainingConfig
     state = config.output / "checkpoint-4" / "trainer_state.json"
     state.parent.mkdir(parents=True)
     state.write_text("{}", encoding="utf-8")
-    assert find_checkpoint(config) == state.parent
-    (config.output / "run.json").write_text(json.dumps({"config": training._plain(config)}), encoding="utf-8")
-    assert find_checkpoint(replace(config, quantise=True)) == state.parent
+    assert find_checkpoint(config.output, training.plain(config)) == state.parent
+    (config.output / "run.json").write_text(json.dumps({"config": training.plain(config)}), encoding="utf-8")
+    other = training.plain(replace(config, quantise=True))
+    assert find_checkpoint(config.output, other) == state.parent
     with pytest.raises(ConfigError, match=r"\['epochs', 'seed'\]"):
-        find_checkpoint(replace(config, seed=1, epochs=9))
+        find_checkpoint(config.output, training.plain(replace(config, seed=1, epochs=9)))
 
 
 def test_a_folder_without_checkpoints_has_none(config: TrainingConfig) -> None:
-    assert find_checkpoint(config) is None
+    assert find_checkpoint(config.output, training.plain(config)) is None
 
 
 def test_there_must_be_weights_to_start_from(config: TrainingConfig, tiny_base: BaseEncoder, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -66,7 +66,7 @@ class Endpoint:
         """
         _ = self.client
 
-    def receive(self, resource: Any, request: dict[str, Any]) -> Iterator[bytes]:
+    def receive(self, resource: Any, request: dict[str, Any]) -> Generator[bytes, None, None]:
         """Ask once. Closing the iterator closes the connection, which tells the server to stop writing.
 
         :param resource: What to ask of: ``client.chat.completions`` or its like.

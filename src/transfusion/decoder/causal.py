@@ -197,11 +197,12 @@ def _plain(network: Any) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
+    kind: Any = AutoModelForCausalLM
     config = network.config
     if hasattr(config, "quantization_config"):
         del config.quantization_config
     with torch.device("meta"):
-        plain = AutoModelForCausalLM.from_config(config, dtype=network.dtype)
+        plain = kind.from_config(config, dtype=network.dtype)
     plain.load_state_dict(network.state_dict(), assign=True)
     plain.tie_weights()
     return plain

@@ -269,6 +269,7 @@ def _lines(body: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _completion(data: bytes) -> dict[str, Any] | Failure:
+    event: dict[str, Any] = {}
     try:
         event = json.loads(data)
         if "error" in event and "choices" not in event:
@@ -279,7 +280,7 @@ def _completion(data: bytes) -> dict[str, Any] | Failure:
     if not usable:
         said = data.decode("utf-8", "replace").strip()
         return Failure("request", f"not a completion: {said or 'nothing at all'}", again=True)
-    return event  # type: ignore[no-any-return]
+    return event
 
 
 def _told(error: Any) -> Failure:

@@ -31,14 +31,14 @@ class PackedLayers:
             if type(layer) is nn.Linear and layer.weight.device.type == "cpu" and layer.weight.dtype == torch.bfloat16
         ]
         small = sum(layer.weight.nbytes for layer in layers) <= _MOST_BYTES
-        usable = torch.backends.mkldnn.is_available()
-        self._layers = [(layer, _packed(layer)) for layer in layers] if small and usable else []
+        usable = small and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+        self._layers = [(layer, _packed(layer)) for layer in layers] if usable else []
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Let the layers multiply with their packed weights."""
         for layer, forward in self._layers:
-            layer.forward = forward  # type: ignore[method-assign]
+            layer.forward = forward  # type: ignore[method-assign, assignment]
         try:
             yield
         finally:
@@ -48,8 +48,9 @@ class PackedLayers:
 
 def _packed(layer: nn.Linear) -> Callable[[Tensor], Tensor]:
     # What PyTorch's own compiler emits for a linear layer on a CPU.
+    bias: Tensor | None = layer.bias
     weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), None)
-    return partial(_linear, weight, None if layer.bias is None else layer.bias.detach())
+    return partial(_linear, weight, None if bias is None else bias.detach())
 
 
 def _linear(weight: Tensor, bias: Tensor | None, tokens: Tensor) -> Tensor:

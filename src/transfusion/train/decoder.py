@@ -63,7 +63,7 @@ class SharedBeginning(nn.Module):
         :param labels: The token that follows each, ``IGNORED`` where none is learnt. *Shape:* ``(batch, rest)``
         :returns: The mean loss of the learnt tokens under ``loss``. *Shape:* ``()``
         """
-        base = self.model.get_base_model()
+        base: Any = self.model.get_base_model()
         body: Any = base.get_decoder()
         cache = body(input_ids=beginning[None], past_key_values=DynamicCache(), use_cache=True).past_key_values
         cache.batch_repeat_interleave(len(ids))
@@ -221,7 +221,8 @@ def train_decoder_from_config(path: Path, *, resume: bool = True) -> Path:
     names = {label: name for name, label in class_labels(classes).items()}
     quantise = config.quantise == "nf4" or (config.quantise == "auto" and torch.cuda.is_available())
     base = load_causal(config.model, dtype="bfloat16", quantise="nf4" if quantise else None)
-    network = prepare_model_for_kbit_training(base.model, use_gradient_checkpointing=False) if quantise else base.model
+    prepare: Any = prepare_model_for_kbit_training
+    network = prepare(base.model, use_gradient_checkpointing=False) if quantise else base.model
     return train_decoder(config, network, base.tokenizer, classes, names, resume=resume)
 
 
@@ -232,7 +233,7 @@ def _write_adapter(model: PeftModel, config: DecoderTrainingConfig) -> None:
     for weight in model.parameters():
         if weight.requires_grad:
             weight.data = weight.data.bfloat16()
-    model.save_pretrained(config.output)
+    model.save_pretrained(str(config.output))
     # What peft writes there is a form that nobody has filled in.
     (config.output / "README.md").unlink(missing_ok=True)
 

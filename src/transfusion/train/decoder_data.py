@@ -97,14 +97,8 @@ def make_batches(found: Sequence[Use], size: int, random: Random) -> list[list[U
 
 
 def _length(use: Use) -> int:
-    pivot = use.document.pivot
-    texts = {
-        "plain": [use.document.source],
-        "pivot": [pivot],
-        "fused": [use.document.source, pivot],
-        "unannotated": [use.document.source, pivot],
-    }[use.form]
-    return sum(len(text.text) for text in texts if text is not None)
+    source, pivot = use.document.source.text, use.document.pivot
+    return (use.form != "pivot") * len(source) + (len(pivot.text) if pivot and use.form != "plain" else 0)
 
 
 @dataclass(frozen=True, slots=True)
