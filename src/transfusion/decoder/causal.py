@@ -193,7 +193,7 @@ def _packaged() -> Path:
 
 
 def _plain(network: Any) -> Any:
-    """The same weights in a network that knows nothing of GGUF: transformers does not write one that was read from it."""
+    """The same weights in a network that was not read from GGUF: transformers refuses to write one that was."""
     import torch
     from transformers import AutoModelForCausalLM
 
