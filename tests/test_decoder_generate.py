@@ -293,7 +293,7 @@ class OnlyThis:
 def test_an_answer_is_held_to_its_constraint(kind: str, lookup: bool) -> None:
     wanted = ANSWER.replace("\n", " ")
     made = generator(model(kind), lookup=lookup, max_new_tokens=300, constraint_for=lambda _: OnlyThis(wanted))
-    for answer in made.generate(RAGGED):
+    for answer in made.generate(RAGGED[:2]):
         assert answer.text == wanted
         assert answer.tokens
         assert all(token.logprob <= 0 for token in answer.tokens)
