@@ -60,7 +60,7 @@ picture: demo ## Take docs/demo.png, the picture in the README, anew (needs chro
 	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --force-device-scale-factor=1.25 \
 	  --window-size=1100,735 --screenshot=docs/demo.png demo/index.html 2>/dev/null
 
-train: $(TEST_ENV)/.all ## Train mini anew: English, silver labels, fusion, three times (hours; reads DATA, writes RUNS)
+train: $(TEST_ENV)/.all ## Train mini and mini-decoder anew (hours; reads DATA, writes RUNS)
 	@bash scripts/apertium
 	for config in training/*.toml; do \
 	  case $$config in \
@@ -68,6 +68,9 @@ train: $(TEST_ENV)/.all ## Train mini anew: English, silver labels, fusion, thre
 	    *) command='train encoder' ;; \
 	  esac; \
 	  DATA=$(abspath $(DATA)) RUNS=$(abspath $(RUNS)) $(TEST_BIN)/transfusion $$command $$config; \
+	done
+	for config in training/decoder/*.toml; do \
+	  DATA=$(abspath $(DATA)) RUNS=$(abspath $(RUNS)) $(TEST_BIN)/transfusion train decoder $$config; \
 	done
 
 bench: $(TEST_ENV)/.all ## Start-up time, memory, and F1 on natural text, of MODEL
