@@ -76,6 +76,7 @@ class TestStoriesOfManyScripts:
             ("التقى الرئيس في القاهرة.", "الْقَاهِرَة", "القاهرة", "variant"),
             ("التقى الرئيس في الْقَاهِرَةِ.", "القاهرة", "الْقَاهِرَةِ", "variant"),
             ("وصل إلى والخرطوم أمس.", "الخرطوم", "الخرطوم", "inside"),
+            ("بلد مصرـــ كبير", "مصر", "مصرـــ", "variant"),
             ("ﻣﺼﺮ بلد كبير", "مصر", "ﻣﺼﺮ", "normalised"),
             ("Dün İstanbul'a gitti.", "İstanbul", "İstanbul", "exact"),
             ("Dün İstanbul'a gitti.", "istanbul", "İstanbul", "case"),
@@ -297,7 +298,9 @@ def check(text: str, grounded: Grounded) -> None:
     for entity in (*grounded.entities, *arguments, *linked, *triggers):
         assert 0 <= entity.start < entity.end <= len(text)
         assert {entity.start, entity.end} <= clusters(text)
-        assert text[entity.start : entity.end].strip() == text[entity.start : entity.end]
+        characters = regex.findall(r"\X", text[entity.start : entity.end])
+        assert characters[0].strip()
+        assert characters[-1].strip()
         assert 0 < entity.score <= 1
     spans = [(entity.start, entity.end, entity.label) for entity in grounded.entities]
     assert spans == sorted(set(spans))
@@ -391,5 +394,6 @@ class TestLongTexts:
     def test_endless_rows_of_one_character_take_no_time(self, text: str) -> None:
         begun = time.thread_time()
         grounded = ground(text, persons(*[text[start : start + 9] for start in range(0, 200, 7)]))
-        assert all({entity.start, entity.end} <= clusters(text) for entity in grounded.entities[:5])
         assert time.thread_time() - begun < 5
+        places = clusters(text)
+        assert all({entity.start, entity.end} <= places for entity in grounded.entities)

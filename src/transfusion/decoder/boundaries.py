@@ -25,8 +25,6 @@ _LINKS_BEHIND = regex.compile(r"(?r)[\p{InCB=Extend}\p{InCB=Linker}]*+")
 _JOINED_EMOJI_BEHIND = regex.compile(r"(?r)\p{Extended_Pictographic}\p{GCB=Extend}*+\p{GCB=ZWJ}")
 _FLAG_HALVES_BEHIND = regex.compile(r"(?r)\p{GCB=Regional_Indicator}*+")
 
-_LONGEST_WORD = 4096
-
 
 def may_begin(text: str, position: int) -> bool:
     """Whether a mention may begin at a place of a text.
@@ -75,9 +73,11 @@ def word_around(text: str, start: int, end: int) -> tuple[int, int]:
     :param text: The text.
     :param start: First code point of the stretch.
     :param end: One past its last.
-    :returns: Where the words begin and end.
+    :returns: Where the words begin and end, or a place more than the length of the stretch away from it: what is longer
+        is another word altogether.
     """
-    first, last = max(0, start - _LONGEST_WORD), min(len(text), end + _LONGEST_WORD)
+    far = end - start + 1
+    first, last = start - far, end + far
     while start > first and _inside_word(text, start):
         start -= 1
     while end < last and _inside_word(text, end):

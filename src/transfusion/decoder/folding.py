@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 import regex
 
-from transfusion.decoder.boundaries import joins_others
+from transfusion.decoder.boundaries import between_clusters, is_word_character, joins_others
 from transfusion.segment import Piece, split_graphemes
 
 # Accents, the vowel points of Arabic and Hebrew, tatweel. Vowel signs of Indic scripts are letters: they stay.
@@ -41,6 +41,7 @@ class FoldedText:
     """
 
     def __init__(self, text: str) -> None:
+        self._text = text
         points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
         characters = sorted(set(text))
         distinct = np.array([ord(character) for character in characters], np.uint32)
@@ -72,16 +73,28 @@ class FoldedText:
     def stretch(self, start: int, end: int) -> tuple[int, int] | None:
         """Where a stretch of the folded text stands in the text.
 
+        What was left out at its ends is part of it if it is part of a word, as a last tatweel is.
+
         :param start: First folded character.
         :param end: One past the last.
         :returns: First code point and one past the last; ``None`` if the stretch cuts a cluster in two.
         """
-        starts = self._starts
+        text, starts, ends = self._text, self._starts, self._ends
         if start > 0 and starts[start] == starts[start - 1]:
             return None
         if end < len(starts) and starts[end] == starts[end - 1]:
             return None
-        return starts[start], self._ends[end - 1]
+        earliest, latest = ends[start - 1] if start else 0, starts[end] if end < len(starts) else len(text)
+        first, last = starts[start], ends[end - 1]
+        for place in range(first - 1, earliest - 1, -1):
+            if not is_word_character(text[place]):
+                break
+            first = place if between_clusters(text, place) else first
+        for place in range(last, latest):
+            if not is_word_character(text[place]):
+                break
+            last = place + 1 if between_clusters(text, place + 1) else last
+        return first, last
 
 
 @lru_cache(maxsize=4096)
