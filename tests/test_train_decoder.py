@@ -21,6 +21,7 @@ from transfusion.train.decoder import SharedBeginning, collate, train_decoder
 from transfusion.train.decoder_config import DecoderSource, DecoderTrainingConfig, read_decoder_config
 from transfusion.train.decoder_data import IGNORED, Encoder, Form, Use, make_batches, uses
 from transfusion.train.examples import Example, write_examples
+from transfusion.train.noise import Noise
 
 # Of peft, about a name that transformers has changed.
 pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")
@@ -80,6 +81,28 @@ def test_the_ablation_goes_to_the_final_list_at_once() -> None:
     assert learnt.endswith('final_result = [\n    Person(span="Ruto"),\n    Location(span="Kampala"),\n]\n</s>')
     assert "\nresult" not in learnt
     assert "eng_text above" not in learnt
+
+
+def test_a_list_with_mistakes_is_read_and_not_learnt() -> None:
+    pivot = MEETING.pivot
+    assert pivot is not None
+    mistaken = replace(MEETING, pivot=replace(pivot, entities=(Entity(9, 17, "LOC"),)))
+    (sequence,) = encoder().encode([Use(mistaken, "corrected")], Random(1))
+    assert 'result = [\n    Location(span="Museveni"),\n]' in TOKENIZER.decode(list(sequence.ids))
+    learnt = learnt_text(mistaken, "corrected")
+    assert learnt == (
+        "\n\n# The annotation instances that take place in the text above are listed here\n"
+        'final_result = [\n    Person(span="Ruto"),\n    Location(span="Kampala"),\n]\n</s>'
+    )
+
+
+def test_mistakes_are_made_in_the_list_of_the_pivot_alone(tmp_path: Path) -> None:
+    path = corpus(tmp_path)
+    source = DecoderSource(path=str(path), corrected=1.0, noise=Noise(drop=1.0))
+    shown = uses(settings(data=(source,)), list(NAMES))
+    assert {use.form for use in shown} == {"corrected"}
+    assert all(use.document.pivot is not None and not use.document.pivot.entities for use in shown)
+    assert any(use.document.source.entities for use in shown)
 
 
 def adapted(seed: int = 3) -> PeftModel:

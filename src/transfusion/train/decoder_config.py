@@ -25,23 +25,30 @@ from typing import Any
 
 from transfusion.errors import ConfigError
 from transfusion.train.config import build, read_toml, resolve
+from transfusion.train.noise import Noise
+
+FORMS = ("plain", "pivot", "fused", "corrected", "unannotated")
+"""The forms in which a training shows an example."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecoderSource:
     """One part of the training data and how it is used.
 
-    Each of the four ways is a number of times an epoch; a fraction is a probability.
+    Each of the five ways is a number of times an epoch; a fraction is a probability.
 
     :param path: A file or a glob, relative to the configuration: examples as JSON lines, or gold in columns.
     :param language: Language of a gold file.
     :param plain: The source alone, as GoLLIE is trained.
     :param pivot: The pivot alone, in the same form.
     :param fused: Both: the model annotates the pivot, then the source.
+    :param corrected: Both, but the list of the pivot has mistakes in it, and only what comes after it is learnt. A
+        model that has always seen that list agree with the source learns to copy it, mistakes and all.
     :param unannotated: Both, but the source is annotated at once (the paper's ablation).
     :param natural: Share of tokenised sentences that are turned into natural text.
     :param limit: Use at most so many examples of each file, chosen by the seed; 0 for all.
     :param skip: Endings of file names that are left out, to hold languages out.
+    :param noise: Mistakes made in the list of the pivot for ``corrected``.
     """
 
     path: str
@@ -49,10 +56,12 @@ class DecoderSource:
     plain: float = 0.0
     pivot: float = 0.0
     fused: float = 0.0
+    corrected: float = 0.0
     unannotated: float = 0.0
     natural: float = 0.0
     limit: int = 0
     skip: tuple[str, ...] = ()
+    noise: Noise = Noise()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +146,16 @@ def read_decoder_config(path: Path) -> DecoderTrainingConfig:
 
 
 def _read_source(part: Any, config: Path) -> DecoderSource:
-    source = build(DecoderSource, part, f"{config}: [[data]]")
-    if not (source.plain or source.pivot or source.fused or source.unannotated):
-        raise ConfigError(f"{config}: [[data]] {source.path!r} is not used: give plain, pivot, fused or unannotated")
+    if not isinstance(part, dict):
+        raise ConfigError(f"{config}: [[data]] must be a table of settings, not {part!r}")
+    noise = build(Noise, part.get("noise", {}), f"{config}: [data.noise]")
+    source = build(DecoderSource, {**part, "noise": noise}, f"{config}: [[data]]")
+    if not any(getattr(source, form) for form in FORMS):
+        raise ConfigError(f"{config}: [[data]] {source.path!r} is not used: give one of {', '.join(FORMS)}")
+    if source.corrected and (source.noise.scramble or source.noise.damage):
+        raise ConfigError(
+            f"{config}: [data.noise]: scramble and damage change the pivot's text; here only lists are wrong"
+        )
     return replace(source, path=str(resolve(source.path, Path(glob.escape(str(config))))))
 
 

@@ -9,12 +9,12 @@ from random import Random
 from typing import TYPE_CHECKING, Literal
 
 from transfusion.decoder.items import Item
-from transfusion.decoder.render import build_prompt, render_example
+from transfusion.decoder.render import build_prompt, render_example, render_list
 from transfusion.document import AnnotatedText, Document
 from transfusion.errors import ConfigError
 from transfusion.schema.classes import ClassDefinition
 from transfusion.train.batches import read_source, times
-from transfusion.train.decoder_config import DecoderSource, DecoderTrainingConfig
+from transfusion.train.decoder_config import FORMS, DecoderSource, DecoderTrainingConfig
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 IGNORED = -100
 
-Form = Literal["plain", "pivot", "fused", "unannotated"]
+Form = Literal["plain", "pivot", "fused", "corrected", "unannotated"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +62,25 @@ def uses(config: DecoderTrainingConfig, labels: Sequence[str]) -> list[Use]:
             for example in examples:
                 # A stretch that nobody is sure of would be taught as text without a name.
                 if not example.unsure:
-                    found += _uses(example.document, source, random)
+                    found += _uses(example.document, source, labels, random)
         log.info("%s: %d examples", source.path, len(examples))
     if not found:
         raise ConfigError("the configuration's data holds no example")
     return found
 
 
-def _uses(document: Document, source: DecoderSource, random: Random) -> Iterator[Use]:
+def _uses(document: Document, source: DecoderSource, labels: Sequence[str], random: Random) -> Iterator[Use]:
     for _ in range(times(source.plain, random)):
         yield Use(document, "plain")
     if document.pivot is None or not document.pivot.text.strip():
         return
-    for form in ("pivot", "fused", "unannotated"):
+    forms: tuple[Form, ...] = ("pivot", "fused", "unannotated")
+    for form in forms:
         for _ in range(times(getattr(source, form), random)):
             yield Use(document, form)
+    for _ in range(times(source.corrected, random)):
+        mistaken = source.noise.corrupt(document.pivot, (), labels, random)
+        yield Use(replace(document, pivot=mistaken), "corrected")
 
 
 def make_batches(found: Sequence[Use], size: int, random: Random) -> list[list[Use]]:
@@ -89,7 +93,7 @@ def make_batches(found: Sequence[Use], size: int, random: Random) -> list[list[U
     """
     shuffled = random.sample(list(found), len(found))
     batches = []
-    for form in ("plain", "pivot", "fused", "unannotated"):
+    for form in FORMS:
         alike = sorted((use for use in shuffled if use.form == form), key=_length)
         batches += [alike[start : start + size] for start in range(0, len(alike), size)]
     random.shuffle(batches)
@@ -144,17 +148,19 @@ class Encoder:
     def _sequence(self, use: Use, classes: Sequence[ClassDefinition], names: Mapping[str, str]) -> TokenSequence:
         prompt, answer, learnt = _texts(use, classes, names)
         asked = self.tokenizer(prompt, return_offsets_mapping=True)
-        ids, offsets = list(asked["input_ids"]), asked["offset_mapping"]
+        ids, offsets = list(asked["input_ids"]), list(asked["offset_mapping"])
         if ids[-1] == self.tokenizer.eos_token_id:  # some tokenisers end every text
             ids, offsets = ids[:-1], offsets[:-1]
-        first = next((place for place, (start, _) in enumerate(offsets) if place and start >= learnt), len(ids))
         # The prompt is cut here at inference, so a piece must not reach over the cut: `[]` is one in many vocabularies.
-        answered = self.tokenizer(answer, add_special_tokens=False)["input_ids"]
-        return TokenSequence((*ids, *answered, self.tokenizer.eos_token_id), first)
+        answered = self.tokenizer(answer, add_special_tokens=False, return_offsets_mapping=True)
+        ids += answered["input_ids"]
+        offsets += [(start + len(prompt), end + len(prompt)) for start, end in answered["offset_mapping"]]
+        first = next(place for place, (start, _) in enumerate(offsets) if place and start >= learnt)
+        return TokenSequence((*ids, self.tokenizer.eos_token_id), first)
 
 
 def _texts(use: Use, classes: Sequence[ClassDefinition], names: Mapping[str, str]) -> tuple[str, str, int]:
-    """Prompt and answer of a use, and where in the prompt the loss begins: after the instruction to fuse."""
+    """Prompt and answer of a use, and where in the two the loss begins: after the instruction to fuse, if not later."""
     document = use.document
     source, pivot = document.source, document.pivot
     if use.form in ("plain", "pivot"):
@@ -164,13 +170,17 @@ def _texts(use: Use, classes: Sequence[ClassDefinition], names: Mapping[str, str
         return prompt, whole[len(prompt) :], len(prompt)
     assert pivot is not None
     items, pivot_items = entity_items(source, names), entity_items(pivot, names)
-    asked = build_prompt("ner_tf", classes, source.text, pivot_text=pivot.text, annotate=use.form == "fused")
+    asked = build_prompt("ner_tf", classes, source.text, pivot_text=pivot.text, annotate=use.form != "unannotated")
     whole = render_example("ner_tf", classes, source.text, items, pivot_text=pivot.text, pivot_items=pivot_items)
+    learnt = whole.index(_INSTRUCTED) + len(_INSTRUCTED)
     if use.form == "fused":
-        return asked.text, whole[len(asked.text) :], whole.index(_INSTRUCTED) + len(_INSTRUCTED)
+        return asked.text, whole[len(asked.text) :], learnt
+    if use.form == "corrected":
+        pivot_list = len(asked.text) + len(render_list(pivot_items, classes))
+        return asked.text, whole[len(asked.text) :], pivot_list
     alone = render_example("ner", classes, source.text, items)
     answer = alone[len(build_prompt("ner", classes, source.text).text) :]
-    return asked.text, answer, asked.text.index(_INSTRUCTED) + len(_INSTRUCTED)
+    return asked.text, answer, learnt
 
 
 _INSTRUCTED = "# (2) generate annotation for text\n\n"
