@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, overload
 
+from transfusion.chat.failures import ChatError
 from transfusion.document import AnnotatedText, Document
 from transfusion.errors import ConfigError, MissingExtraError, ModelError, StageError
 from transfusion.language import get_language
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 DEFAULT_PIVOT = "eng"
 SYSTEMS = ("fusion", "direct", "projection", "untagged")
 
-# These say that the set-up is wrong, not the document: every document to come would fail in the same way.
+# These say that the set-up is wrong, not the document.
 _FATAL = (ConfigError, MissingExtraError, ModelError, StageError)
 
 
@@ -179,15 +180,20 @@ def _attempt(stage: Stage, batch: list[Document]) -> list[Document]:
     try:
         # One more than went in is enough to see that a stage makes documents up, even if it never stops.
         results = list(islice(stage(batch), len(batch) + 1)) if batch else []
-    except _FATAL:
-        raise
-    except Exception as error:  # whatever it is, it must not end the run
+    except Exception as error:  # whatever it is, one document must not end the run
+        if _ends_the_run(error):
+            raise
         if len(batch) > 1:
             return [result for document in batch for result in _attempt(stage, [document])]
         reason = f"{_name(stage)} could not process this document: {type(error).__name__}: {error}"
         return [document.with_note("stage-failed", reason, "error") for document in batch]
     _check_promise(stage, batch, results)
     return results
+
+
+def _ends_the_run(error: Exception) -> bool:
+    """Whether every document to come would fail as well: the set-up is wrong, or a server has gone."""
+    return isinstance(error, _FATAL) or (isinstance(error, ChatError) and error.kind == "server")
 
 
 def _check_promise(stage: Stage, batch: Sequence[Document], results: Sequence[Document]) -> None:
