@@ -90,8 +90,10 @@ def test_a_list_with_mistakes_is_read_and_not_learnt() -> None:
     (sequence,) = encoder().encode([Use(mistaken, "corrected")], Random(1))
     assert 'result = [\n    Location(span="Museveni"),\n]' in TOKENIZER.decode(list(sequence.ids))
     learnt = learnt_text(mistaken, "corrected")
-    assert learnt == (
-        "\n\n# The annotation instances that take place in the text above are listed here\n"
+    assert "Museveni" not in learnt
+    # A piece may hold the bracket that ends the list and the line break after it: such a piece is not learnt.
+    assert learnt.endswith(
+        "The annotation instances that take place in the text above are listed here\n"
         'final_result = [\n    Person(span="Ruto"),\n    Location(span="Kampala"),\n]\n</s>'
     )
 
