@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from transfusion import __version__
+from transfusion import __version__, folders
 from transfusion.cli import app
 from transfusion.cli.doctor import examine
 from transfusion.encoder import folder as encoder_folder
@@ -48,7 +48,7 @@ def test_training_without_its_extra_says_what_to_install(monkeypatch: pytest.Mon
 
 
 def test_models_are_listed_for_people_and_for_programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(encoder_folder, "BUILT_IN", tmp_path)
+    monkeypatch.setattr(folders, "BUILT_IN", tmp_path)
     assert "no models in this installation" in CliRunner().invoke(app, ["models"]).stdout
     (tmp_path / "tiny").mkdir()
     config = encoder_folder.EncoderConfig("tiny", ("PER", "LOC"), languages=("eng",), licence="CC0")
@@ -59,7 +59,7 @@ def test_models_are_listed_for_people_and_for_programs(monkeypatch: pytest.Monke
 
 
 def test_the_doctor_finds_a_truncated_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(encoder_folder, "BUILT_IN", tmp_path)
+    monkeypatch.setattr(folders, "BUILT_IN", tmp_path)
     (tmp_path / "tiny").mkdir()
     encoder_folder.write_config(tmp_path / "tiny", encoder_folder.EncoderConfig("tiny", ("PER",)))
     (tmp_path / "tiny" / encoder_folder.NETWORK).write_bytes(b"truncated")

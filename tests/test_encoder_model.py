@@ -201,7 +201,7 @@ def test_a_slash_at_the_end_means_a_folder(tiny_folder: Path, monkeypatch: pytes
 def test_models_of_the_package_are_known_by_name(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("transfusion.encoder.folder.BUILT_IN", tiny_folder.parent)
+    monkeypatch.setattr("transfusion.folders.BUILT_IN", tiny_folder.parent)
     monkeypatch.chdir(tmp_path)
     assert find_model("tiny") == tiny_folder
     (info,) = available_models()

@@ -1,4 +1,4 @@
-"""Where things are kept that can be made again: translations, converted weights."""
+"""Where things are kept: the models of the package, and what can be made again (translations, converted weights)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 from transfusion.errors import ConfigError
 
+BUILT_IN = Path(__file__).parent / "models"
+"""The models that ship with the package, a folder each."""
 VARIABLE = "TRANSFUSION_CACHE"
 """Environment variable that names another folder."""
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from transfusion import folders
 from transfusion.encoder.table import EmbeddingTable
 from transfusion.encoder.vocabulary import Vocabulary
 from transfusion.errors import ModelError
@@ -29,7 +30,6 @@ CONFIG, NETWORK, PIECES, CARD = "config.json", "network.onnx", "pieces.safetenso
 FORMAT = 1
 SHORTEST_WINDOW = 32
 """Positions below which source and pivot no longer find room beside one another."""
-BUILT_IN = Path(__file__).parent.parent / "models"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def find_model(model: str | Path) -> Path:
     :returns: The folder.
     :raises ModelError: If there is neither.
     """
-    built_in = {path.parent.name: path.parent for path in BUILT_IN.glob(f"*/{CONFIG}")}
+    built_in = {path.parent.name: path.parent for path in folders.BUILT_IN.glob(f"*/{CONFIG}")}
     if str(model) in built_in:
         return built_in[str(model)]
     folder = Path(model)
@@ -101,7 +101,7 @@ def find_model(model: str | Path) -> Path:
 def available_models() -> list[ModelInfo]:
     """The models that ship with the package, by name."""
     models = []
-    for path in sorted(BUILT_IN.glob(f"*/{CONFIG}")):
+    for path in sorted(folders.BUILT_IN.glob(f"*/{CONFIG}")):
         size = sum(file.stat().st_size for file in path.parent.iterdir() if file.is_file())
         models.append(ModelInfo(path.parent.name, path.parent, size, read_config(path.parent)))
     return models

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from transfusion.encoder.folder import BUILT_IN, CARD
+from transfusion import folders
+from transfusion.encoder.folder import CARD
 
 ADAPTER = "adapter_config.json"
 """The file that makes a folder one of an adapter."""
@@ -60,7 +61,7 @@ def read_card(model: str | Path) -> DecoderCard:
 
 def shipped_decoders() -> Sequence[Path]:
     """The folders of the adapters that ship with the package, by name."""
-    return sorted(path.parent for path in BUILT_IN.glob(f"*/{ADAPTER}"))
+    return sorted(path.parent for path in folders.BUILT_IN.glob(f"*/{ADAPTER}"))
 
 
 def _plain(value: str) -> str:

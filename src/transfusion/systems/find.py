@@ -19,7 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from transfusion.encoder.folder import BUILT_IN, CONFIG
+from transfusion import folders
+from transfusion.encoder.folder import CONFIG
 from transfusion.errors import ConfigError
 from transfusion.schema.find import find_schema
 from transfusion.schema.types import Schema
@@ -95,7 +96,7 @@ def _kind(name: str) -> tuple[str, str]:
     prefix, colon, rest = name.partition(":")
     if colon and prefix in KINDS:
         return prefix, rest
-    shipped = BUILT_IN / name / ADAPTER
+    shipped = folders.BUILT_IN / name / ADAPTER
     if re.fullmatch(r"[\w-]+", name) and shipped.is_file():
         return "decoder", str(shipped.parent)
     return ("decoder" if name.endswith(".gguf") or _is_causal(Path(name)) else "encoder"), name
