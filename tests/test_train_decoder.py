@@ -225,8 +225,8 @@ def test_a_training_writes_an_adapter_and_a_card_and_goes_on_after_a_kill(
         if path.is_file():
             path.unlink()
     assert all(torch.allclose(tensor, weights[name], atol=1e-2) for name, tensor in run(config).items())
-    with pytest.raises(ConfigError, match="learning_rate"):
-        run(replace(config, learning_rate=1e-3))
+    with pytest.raises(ConfigError, match=r"\['learning_rate', 'model'\]"):
+        run(replace(config, learning_rate=1e-3, model="another base"))
     later = replace(config, output=tmp_path / "later", start=str(config.output), learning_rate=0.0)
     assert all(torch.allclose(tensor, weights[name]) for name, tensor in run(later).items())
 

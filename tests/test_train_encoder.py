@@ -32,9 +32,10 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # what PyTorch and its export
 
 from transfusion.train import encoder as training  # noqa: E402
 from transfusion.train.batches import make_batches, prepare  # noqa: E402
-from transfusion.train.encoder import find_checkpoint, load_network, train  # noqa: E402
+from transfusion.train.encoder import load_network, train  # noqa: E402
 from transfusion.train.export import export  # noqa: E402
 from transfusion.train.network import IGNORED, EncoderNetwork, from_base  # noqa: E402
+from transfusion.train.run import find_checkpoint, plain  # noqa: E402
 
 CONLL = "Ruto B-PER\nmet O\nMuseveni B-PER\nin O\nKampala B-LOC\n. O\n\n"
 CONFIG = """
@@ -103,7 +104,7 @@ def test_a_training_that_was_interrupted_goes_on_to_the_very_same_weights(
     with pytest.raises(Killed):
         train(interrupted)
     assert not (interrupted.output / "network.onnx").exists()
-    checkpoint = find_checkpoint(interrupted.output, training.plain(interrupted))
+    checkpoint = find_checkpoint(interrupted.output, plain(interrupted))
     assert checkpoint is not None
     assert checkpoint.name == "checkpoint-4"
     # A second checkpoint that the kill left half written is passed over.
@@ -134,16 +135,16 @@ def test_checkpoints_of_another_configuration_are_refused(config: TrainingConfig
     state = config.output / "checkpoint-4" / "trainer_state.json"
     state.parent.mkdir(parents=True)
     state.write_text("{}", encoding="utf-8")
-    assert find_checkpoint(config.output, training.plain(config)) == state.parent
-    (config.output / "run.json").write_text(json.dumps({"config": training.plain(config)}), encoding="utf-8")
-    other = training.plain(replace(config, quantise=True))
-    assert find_checkpoint(config.output, other) == state.parent
+    assert find_checkpoint(config.output, plain(config)) == state.parent
+    (config.output / "run.json").write_text(json.dumps({"config": plain(config)}), encoding="utf-8")
+    other = plain(replace(config, quantise=True))
+    assert find_checkpoint(config.output, other, {"quantise"}) == state.parent
     with pytest.raises(ConfigError, match=r"\['epochs', 'seed'\]"):
-        find_checkpoint(config.output, training.plain(replace(config, seed=1, epochs=9)))
+        find_checkpoint(config.output, plain(replace(config, seed=1, epochs=9)))
 
 
 def test_a_folder_without_checkpoints_has_none(config: TrainingConfig) -> None:
-    assert find_checkpoint(config.output, training.plain(config)) is None
+    assert find_checkpoint(config.output, plain(config)) is None
 
 
 def test_there_must_be_weights_to_start_from(config: TrainingConfig, tiny_base: BaseEncoder, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from transfusion.cli.terminal import fails_clearly
 from transfusion.errors import MissingExtraError
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration, a TOML file.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Begin anew instead of going on from the last checkpoint.")]
 
 app = typer.Typer(help="Train a model. Needs the extra: pip install 'transfusion-ie[train]'", no_args_is_help=True)
 
@@ -27,9 +28,7 @@ def _train() -> None:
 @fails_clearly
 def encoder(
     config: Config,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Begin anew instead of going on from the last checkpoint.")
-    ] = False,
+    fresh: Fresh = False,
 ) -> None:
     """Train an encoder.
 
@@ -46,9 +45,7 @@ def encoder(
 @fails_clearly
 def decoder(
     config: Config,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Begin anew instead of going on from the last checkpoint.")
-    ] = False,
+    fresh: Fresh = False,
 ) -> None:
     """Train an adapter for a decoder: QLoRA where there is CUDA, plain LoRA in bf16 elsewhere.
 

@@ -12,6 +12,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,14 +21,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.data import Dataset
-from transformers import (
-    DynamicCache,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    ProgressCallback,
-    TrainingArguments,
-)
+from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 from transfusion.decoder.causal import load_causal
 from transfusion.errors import ConfigError
@@ -35,11 +29,9 @@ from transfusion.schema.classes import ClassDefinition, class_labels, entity_cla
 from transfusion.schema.find import find_schema
 from transfusion.train.decoder_config import DecoderTrainingConfig, read_decoder_config
 from transfusion.train.decoder_data import IGNORED, Encoder, TokenSequence, common_beginning, make_batches, uses
-from transfusion.train.encoder import InOrder, Progress, find_checkpoint, plain
+from transfusion.train.run import InOrder, find_checkpoint, plain
 
 log = logging.getLogger(__name__)
-
-RUN_CARD = "run.json"
 
 
 class SharedBeginning(nn.Module):
@@ -101,17 +93,6 @@ def collate(sequences: Sequence[TokenSequence], filler: int) -> dict[str, Tensor
     return {"beginning": torch.tensor(sequences[0].ids[:shared]), "ids": ids, "mask": mask, "labels": labels}
 
 
-class _Batches(Dataset[list[TokenSequence]]):
-    def __init__(self, batches: list[list[TokenSequence]]) -> None:
-        self.batches = batches
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __getitem__(self, index: int) -> list[TokenSequence]:
-        return self.batches[index]
-
-
 class _DecoderTrainer(InOrder):
     """Checkpoints hold the adapter; the base stays where it is."""
 
@@ -163,32 +144,15 @@ def train_decoder(
     model = _adapted(base, config)
     filler = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     trainer = _DecoderTrainer(
-        model=SharedBeginning(model, config.sampled_softmax),
-        args=TrainingArguments(
-            output_dir=str(config.output),
-            per_device_train_batch_size=1,
-            num_train_epochs=1,
-            learning_rate=config.learning_rate,
-            lr_scheduler_type="cosine",
-            warmup_steps=int(config.warmup * len(batches)),
-            weight_decay=0.0,
-            bf16=True,
-            seed=config.seed,
-            save_steps=config.checkpoint_steps,
-            save_total_limit=1,
-            logging_steps=10,
-            report_to=[],
-            remove_unused_columns=False,
-            dataloader_pin_memory=False,
-            use_cpu=not torch.cuda.is_available(),
-        ),
-        train_dataset=_Batches(batches),
-        data_collator=lambda batch: collate(batch[0], filler),
+        SharedBeginning(model, config.sampled_softmax),
+        batches,
+        partial(collate, filler=filler),
+        config,
+        schedule="cosine",
+        weight_decay=0.0,
+        logging_steps=10,
     )
-    trainer.remove_callback(ProgressCallback)
-    trainer.add_callback(Progress)
     checkpoint = find_checkpoint(config.output, plain(config)) if resume else None
-    config.output.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256(json.dumps([[one.ids for one in batch] for batch in batches]).encode()).hexdigest()
     card = {
         "config": plain(config),
@@ -200,8 +164,7 @@ def train_decoder(
         "device": "cuda" if torch.cuda.is_available() else "cpu",
         "torch": torch.__version__,
     }
-    (config.output / RUN_CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    trainer.run(card, checkpoint)
     _write_adapter(model, config)
     return config.output
 
