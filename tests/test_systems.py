@@ -112,10 +112,20 @@ class TestNames:
     def test_a_setting_that_does_not_exist_is_named_with_those_that_do(self) -> None:
         with pytest.raises(ConfigError, match=r"'decoder:x' has no settings \['quantize'\]; it has .*'quantise'"):
             find_systems("decoder:x", options={"quantize": "nf4"})
+        with pytest.raises(ConfigError, match=r"'completions:x' has no settings .* it has .*'annotator'"):
+            find_systems("completions:x", options={"annotater": "mini"})
         with pytest.raises(ConfigError, match="steps is 1 or 2, not 3"):
             find_systems("chat:x", options={"steps": "3"})
         with pytest.raises(ConfigError, match="max_new_tokens must be int, not 'many'"):
             find_systems("decoder:x", options={"max_new_tokens": "many"})
+
+    def test_a_model_that_annotates_for_another_finds_the_same_labels(self, encoder: str) -> None:
+        model = find_systems("decoder:x", schema=Schema.from_labels(["LOC", "PER"]), options={"annotator": encoder})
+        assert model.labels == ("LOC", "PER")
+        with pytest.raises(SchemaError, match="'news' is an encoder and finds"):
+            find_systems("decoder:x", schema="wnut17", options={"annotator": encoder})
+        with pytest.raises(ModelError, match="no model 'absent'"):
+            find_systems("chat:x", options={"annotator": "absent"})
 
     def test_a_name_that_nothing_has_is_an_error(self) -> None:
         for name in ("absent", "mini-absent", "gpt:4"):
@@ -163,6 +173,29 @@ class TestCommands:
             assert result.exit_code == 0, result.stderr
             assert found(result) == ["PER Ruto", "LOC Kampala"]
             assert len(chat.requests) == int(steps)
+
+    def test_another_model_may_annotate_the_pivot_of_a_decoder(self, completions: CompletionsServer) -> None:
+        completions.usual = lambda _: streams('\n    Person(span="Ruto"),\n]')
+        result = extract(*self.decoder(completions), "--model-option", "annotator=mini")
+        assert result.exit_code == 0, result.stderr
+        record = json.loads(result.stdout)
+        by_mini = [each["text"] for each in record["pivot"]["entities"]]
+        assert by_mini
+        (request,) = completions.requests
+        shown = request.prompt[request.prompt.index("\nresult = [") : request.prompt.index("final_result")]
+        assert all(f'span="{name}"' in shown for name in by_mini)
+        assert request.prompt.endswith("final_result = [")
+        assert found(result) == ["PER Ruto"]
+
+    def test_another_model_may_annotate_the_pivot_of_a_chat_model(self, chat: ChatServer) -> None:
+        address = ["--model-option", f"base_url={chat.base_url}", "--model-option", "annotator=mini"]
+        estimate = extract("--model", "chat:tiny", *address, "--dry-run")
+        assert estimate.stdout.startswith("1 document; 1 requests, about ")
+        result = extract("--model", "chat:tiny", *address)
+        assert result.exit_code == 0, result.stderr
+        assert found(result) == ["PER Ruto", "LOC Kampala"]
+        assert len(chat.requests) == 1
+        assert json.loads(result.stdout)["pivot"]["entities"]
 
     def test_a_dry_run_reckons_and_asks_nobody(self, chat: ChatServer) -> None:
         prices = ["--model-option", "input_price=1000", "--model-option", "output_price=1000"]

@@ -40,6 +40,15 @@ class Model(Protocol):
         """
         ...
 
+    def annotation(self) -> Stage:
+        """The stage that annotates pivots alone, for another model to read; it raises what :meth:`stages` raises."""
+        ...
+
+
+def annotated_by(annotator: Model | None) -> str:
+    """What the signature of a model says of another one that annotates its pivots."""
+    return "" if annotator is None else f" annotator=({annotator.signature})"
+
 
 @runtime_checkable
 class Estimating(Protocol):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from transfusion.decoder.base import Generator
 from transfusion.schema.types import Schema
+from transfusion.systems.base import Model, annotated_by
 
 if TYPE_CHECKING:
     from transfusion.decoder.model import DecoderModel
@@ -23,24 +24,33 @@ class DecoderSystems:
     :param name: What tables and messages call it.
     :param load: Loads what answers prompts.
     :param schema: What to extract.
+    :param annotator: What annotates pivots instead of it.
     :param threads: Threads for aligning words.
     """
 
-    def __init__(self, name: str, load: Callable[[], Generator], schema: Schema, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        load: Callable[[], Generator],
+        schema: Schema,
+        *,
+        annotator: Model | None = None,
+        threads: int | None = None,
+    ) -> None:
         self.name = name
         self.labels = schema.labels
         self._load = load
         self._schema = schema
+        self._annotator = annotator
         self._threads = threads
 
     @property
     def signature(self) -> str:
-        """That of the generator, which is loaded for it, and a digest of the schema."""
-        return self._model.signature
+        """That of the generator, which is loaded for it, a digest of the schema, and the annotator."""
+        return self._model.signature + annotated_by(self._annotator)
 
     def stages(self, system: str, /) -> list[Stage]:
         """See :class:`~transfusion.systems.base.Model`."""
-        from transfusion.annotate.decoder import DecoderAnnotator
         from transfusion.encoder.model import EncoderModel
         from transfusion.fuse.base import FuseSource
         from transfusion.fuse.decoder import DecoderDirect, DecoderFuser
@@ -51,8 +61,16 @@ class DecoderSystems:
         if system == "projection":
             aligner = EncoderModel.load(ALIGNER, threads=self._threads)
             fuser = ProjectionFuser(aligner, alone=DecoderDirect(self._model))
-            return [DecoderAnnotator(self._model), FuseSource(fuser)]
-        return [FuseSource(DecoderFuser(self._model, annotate=system == "fusion"))]
+            return [self.annotation(), FuseSource(fuser)]
+        # Without an annotator of its own, fusion is one pass that writes both lists.
+        first = [self.annotation()] if system == "fusion" and self._annotator is not None else []
+        return [*first, FuseSource(DecoderFuser(self._model, annotate=system == "fusion"))]
+
+    def annotation(self) -> Stage:
+        """See :class:`~transfusion.systems.base.Model`."""
+        from transfusion.annotate.decoder import DecoderAnnotator
+
+        return DecoderAnnotator(self._model) if self._annotator is None else self._annotator.annotation()
 
     @cached_property
     def _model(self) -> DecoderModel:

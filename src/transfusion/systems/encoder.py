@@ -45,8 +45,6 @@ class EncoderSystems:
 
     def stages(self, system: str, /) -> list[Stage]:
         """See :class:`~transfusion.systems.base.Model`."""
-        from transfusion.annotate.base import AnnotatePivot
-        from transfusion.annotate.encoder import EncoderAnnotator
         from transfusion.fuse.base import FuseSource
         from transfusion.fuse.encoder import DirectLabeller, EncoderFuser
         from transfusion.fuse.projection import ProjectionFuser
@@ -56,7 +54,14 @@ class EncoderSystems:
         if system == "untagged":
             return [FuseSource(EncoderFuser(self._encoder))]
         fuser = ProjectionFuser(self._encoder) if system == "projection" else EncoderFuser(self._encoder)
-        return [AnnotatePivot(EncoderAnnotator(self._encoder)), FuseSource(fuser)]
+        return [self.annotation(), FuseSource(fuser)]
+
+    def annotation(self) -> Stage:
+        """See :class:`~transfusion.systems.base.Model`."""
+        from transfusion.annotate.base import AnnotatePivot
+        from transfusion.annotate.encoder import EncoderAnnotator
+
+        return AnnotatePivot(EncoderAnnotator(self._encoder))
 
     @cached_property
     def _encoder(self) -> EncoderModel:

@@ -31,6 +31,10 @@ from transfusion.translate.engines import read_settings
 
 DEFAULT_SCHEMA = "masakhaner"
 """What a model is asked for that says nothing itself."""
+KINDS = ("decoder", "completions", "chat")
+"""What may stand before the colon of a name."""
+ANNOTATOR = "annotator"
+"""Setting of decoders and chat models: the name of another model, which annotates their pivots."""
 
 
 def find_systems(
@@ -45,7 +49,7 @@ def find_systems(
     :param model: Its name or place, as the table above says.
     :param schema: What to extract: a schema, the name of one that ships with the package, or a file; when left out, the
         schema that the model's card names, and if there is none, ``masakhaner``.
-    :param options: Settings by name.
+    :param options: Settings by name. ``annotator`` names another model, which annotates pivots instead of this one.
     :param threads: Threads to compute with.
     :returns: The model.
     :raises ConfigError: If the model has no such setting.
@@ -63,15 +67,19 @@ def find_systems(
     if not rest:
         raise ConfigError(f"{name!r} names no model: {kind}:MODEL")
     schema = schema or find_schema(read_card(rest).schema or DEFAULT_SCHEMA)
-    return _load_later(kind, name, rest, schema, options, threads)
-
-
-KINDS = ("decoder", "completions", "chat")
-"""What may stand before the colon of a name."""
+    another = options.get(ANNOTATOR)
+    annotator = None if another is None else find_systems(another, schema=schema, threads=threads)
+    return _load_later(kind, name, rest, schema, options, annotator, threads)
 
 
 def _load_later(
-    kind: str, name: str, model: str, schema: Schema, options: Mapping[str, str], threads: int | None
+    kind: str,
+    name: str,
+    model: str,
+    schema: Schema,
+    options: Mapping[str, str],
+    annotator: Model | None,
+    threads: int | None,
 ) -> Model:
     """A decoder or chat model. What its loader takes as keyword-only arguments are its settings."""
     from transfusion.systems import load
@@ -82,13 +90,14 @@ def _load_later(
         "completions": load.load_completions,
         "chat": load.load_chat,
     }
-    settings = read_settings(f"the model {name!r}", loaders[kind], options)
+    settings = read_settings(f"the model {name!r}", loaders[kind], options, besides=(ANNOTATOR,))
     if kind == "chat":
-        return load.load_chat(name, model, schema, threads, **settings)
-    if kind == "completions":
-        return DecoderSystems(name, partial(load.load_completions, model, **settings), schema, threads=threads)
-    settings.setdefault("threads", threads)
-    return DecoderSystems(Path(model).name, partial(load.load_generator, model, **settings), schema, threads=threads)
+        return load.load_chat(name, model, schema, annotator, threads, **settings)
+    if kind == "decoder":
+        name = Path(model).name
+        settings.setdefault("threads", threads)
+    later = partial(loaders[kind], model, **settings)
+    return DecoderSystems(name, later, schema, annotator=annotator, threads=threads)
 
 
 def _kind(name: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from transfusion.decoder.completions import CompletionsGenerator, Guided
 from transfusion.errors import ModelError
 from transfusion.prompting.model import ChatModel
 from transfusion.schema.types import Schema
+from transfusion.systems.base import Model
 from transfusion.systems.card import ADAPTER
 from transfusion.systems.chat import ChatSystems
 
@@ -112,6 +113,7 @@ def load_chat(
     name: str,
     model: str,
     schema: Schema,
+    annotator: Model | None = None,
     threads: int | None = None,
     *,
     steps: int = 1,
@@ -133,6 +135,7 @@ def load_chat(
     :param name: What tables and messages call it.
     :param model: Its name, as its server calls it.
     :param schema: What to extract.
+    :param annotator: What annotates pivots instead of it.
     :param threads: Threads for aligning words.
     :param steps: 1 to ask for the annotations of pivot and source in one request, 2 for one after the other.
     :param base_url: Address of the server, up to and with ``/v1``.
@@ -168,7 +171,7 @@ def load_chat(
         max_characters=max_characters,
         prices=Prices(input_price, output_price),
     )
-    return ChatSystems(name, chat, steps=steps, threads=threads)
+    return ChatSystems(name, chat, steps=steps, annotator=annotator, threads=threads)
 
 
 def _base_of(path: Path) -> str:

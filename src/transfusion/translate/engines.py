@@ -6,7 +6,7 @@ An engine is imported only when it is asked for, so that a missing part of one i
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -48,21 +48,24 @@ def load_translator(name: str, options: Mapping[str, str] | None = None) -> Tran
     return translator
 
 
-def read_settings(what: str, kind: Callable[..., Any], options: Mapping[str, str]) -> dict[str, Any]:
+def read_settings(
+    what: str, kind: Callable[..., Any], options: Mapping[str, str], *, besides: Collection[str] = ()
+) -> dict[str, Any]:
     """Settings by name, for the keyword-only parameters of a class or function.
 
     :param what: What messages call it.
     :param kind: The class or function. Its parameters that are no text, number or truth value cannot be set.
     :param options: Values by name, as strings from a command line or a file.
+    :param besides: Settings that the caller reads itself; they are left out.
     :returns: The values, each of the type that its parameter has.
     :raises ConfigError: If there is no such setting, or a value is not of its type.
     """
     hints = get_type_hints(getattr(kind, "__init__") if isinstance(kind, type) else kind)  # noqa: B009
     parameters = inspect.signature(kind).parameters.values()
     known = {p.name: types for p in parameters if p.kind is p.KEYWORD_ONLY and (types := _types(hints[p.name]))}
-    if unknown := sorted(options.keys() - known.keys()):
-        raise ConfigError(f"{what} has no settings {unknown}; it has {sorted(known)}")
-    return {name: _value(f"{what}: {name}", text, known[name]) for name, text in options.items()}
+    if unknown := sorted(options.keys() - known.keys() - set(besides)):
+        raise ConfigError(f"{what} has no settings {unknown}; it has {sorted({*known, *besides})}")
+    return {name: _value(f"{what}: {name}", text, known[name]) for name, text in options.items() if name in known}
 
 
 def _types(hint: Any) -> tuple[Any, ...]:
