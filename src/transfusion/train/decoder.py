@@ -98,7 +98,7 @@ class _DecoderTrainer(InOrder):
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
         folder = Path(output_dir or str(self.args.output_dir))
-        self.accelerator.unwrap_model(self.model).model.save_pretrained(folder)
+        _save_adapter(self.accelerator.unwrap_model(self.model).model, folder)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         from peft import load_peft_weights, set_peft_model_state_dict
@@ -196,9 +196,14 @@ def _write_adapter(model: PeftModel, config: DecoderTrainingConfig) -> None:
     for weight in model.parameters():
         if weight.requires_grad:
             weight.data = weight.data.bfloat16()
-    model.save_pretrained(str(config.output))
+    _save_adapter(model, config.output)
+
+
+def _save_adapter(model: PeftModel, folder: Path) -> None:
+    # Embeddings are never trained; left to find that out, peft asks the hub how large those of the base were.
+    model.save_pretrained(str(folder), save_embedding_layers=False)
     # What peft writes there is a form that nobody has filled in.
-    (config.output / "README.md").unlink(missing_ok=True)
+    (folder / "README.md").unlink(missing_ok=True)
 
 
 def _adapted(base: PreTrainedModel, config: DecoderTrainingConfig) -> PeftModel:
