@@ -200,12 +200,10 @@ class TestDamage:
     )
     def test_a_model_in_a_loop_costs_no_time(self, piece: str) -> None:
         text = piece * (2 * MAX_LENGTH // len(piece))
-        seconds = []
-        for _ in range(2):  # the machine may have had something else to do
-            begun = time.thread_time()
-            read(text, *BOTH)
-            seconds.append(time.thread_time() - begun)
-        assert min(seconds) < 0.05
+        begun = time.thread_time()
+        read(text, *BOTH)
+        # It takes some 20 ms, and `make fuzz` holds answers to 50; time that grows with the square would be minutes.
+        assert time.thread_time() - begun < 2
 
 
 class TestEverythingDroppedIsNamed:
