@@ -30,6 +30,7 @@ from transfusion.errors import ConfigError, OutputError, TranslationError
 from transfusion.folders import cache_folder
 from transfusion.translate.base import FakeTranslator, Translated
 from transfusion.translate.cache import FILE, CachedTranslator, TranslationCache
+from transfusion.translate.database import Database
 
 SOURCES = Path(__file__).resolve().parents[1] / "src"
 GLOSSARY = {"kiša": "rain", "pada": "falls", "u": "in", "zagrebu": "Zagreb", "splitu": "Split"}
@@ -246,6 +247,27 @@ def test_processes_share_a_file_even_one_that_must_be_mended_first(path: Path, d
     assert len(set_aside(path)) == damaged
     with TranslationCache(path) as cache:
         assert cache.info().entries == 5 * 40
+
+
+@pytest.mark.parametrize(("failures", "kept"), [(3, True), (99, False)])
+def test_a_journal_that_another_process_took_along_is_no_end(path: Path, failures: int, kept: bool) -> None:
+    left = [failures]
+
+    def write(connection: sqlite3.Connection) -> bool:
+        if left[0]:
+            left[0] -= 1
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+            raise error
+        return bool(connection.execute("SELECT 1").fetchone() == (1,))
+
+    database = Database(path, schema=["CREATE TABLE kept (text)"], version=1)
+    if kept:
+        assert database.write(write)
+    else:
+        with pytest.raises(sqlite3.OperationalError, match="disk I/O error"):
+            database.write(write)
+    database.close()
 
 
 def test_a_forked_process_opens_the_file_for_itself(path: Path) -> None:

@@ -36,6 +36,8 @@ _DAMAGE = {
     sqlite3.SQLITE_TOOBIG,
 }
 _SIDE_FILES = ("-wal", "-shm", "-journal")
+_MOST_PULLED_AWAY = 5
+"""So often in a row an error of reading or writing is put down to another process rather than to the disk."""
 
 
 class DamageError(sqlite3.DatabaseError):
@@ -110,8 +112,9 @@ class Database:
         return sorted(self.path.parent.glob(f"{self.path.name}.corrupt-*"))
 
     def _persist(self, action: Callable[[], T]) -> T:
-        """Try again while others keep the file, and once more after mending it."""
+        """Try again while others keep the file, when its journal was pulled away, and once more after mending it."""
         mended = False
+        pulled_away = 0
         deadline = time.monotonic() + self.patience
         with self._lock:
             while True:
@@ -119,6 +122,11 @@ class Database:
                     return action()
                 except sqlite3.Error as error:
                     if _code(error) in _BUSY and time.monotonic() < deadline:
+                        time.sleep(random.uniform(0.01, 0.05))
+                        continue
+                    if _lost_its_journal(error) and pulled_away < _MOST_PULLED_AWAY:
+                        pulled_away += 1
+                        self._disconnect()
                         time.sleep(random.uniform(0.01, 0.05))
                         continue
                     if mended or not (_is_damage(error) or self._was_replaced()):
@@ -231,6 +239,12 @@ def _code(error: Exception) -> int | None:
     """SQLite's primary result code, of the errors that come from SQLite."""
     code: int | None = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF
+
+
+def _lost_its_journal(error: Exception) -> bool:
+    """Whether a process that closed or renamed a damaged file may have taken the journal of the new one along."""
+    full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_IOERR_WRITE
+    return _code(error) == sqlite3.SQLITE_IOERR and not full and not _is_damage(error)
 
 
 def _is_damage(error: Exception) -> bool:
