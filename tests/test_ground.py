@@ -12,6 +12,7 @@ import regex
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from clock import fastest
 from transfusion.decoder.ground import Grounded, ground_items
 from transfusion.decoder.items import Argument, Item
 from transfusion.decoder.near import edit_distance
@@ -380,10 +381,8 @@ class TestLongTexts:
         strings[::10] = [string.upper() for string in strings[::10]]
         strings[5::50] = [f"{string[:3]}z{string[4:]}" for string in strings[5::50]]
         assert len(text) > 1_000_000
-        begun = time.thread_time()
-        grounded = ground(text, persons(*strings))
-        assert time.thread_time() - begun < 5
-        assert len(grounded.entities) >= 490
+        assert len(ground(text, persons(*strings)).entities) >= 490
+        assert fastest(lambda: ground(text, persons(*strings)), tries=5) < 1
 
     @pytest.mark.parametrize(
         "text", ["🇺🇬" * 5000, "a\u0301" * 9000, "क्ष" * 5000, "क्" * 5000, "👨‍👩‍👧" * 3000, "a" * 30_000, "\u200d" * 9000]
