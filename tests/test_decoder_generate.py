@@ -23,6 +23,7 @@ pytest.importorskip("transformers")
 from tiny_causal import BETWEEN, KINDS, TEXTS, prompt, tiny_model, tiny_tokenizer  # noqa: E402
 from transfusion.decoder.answer import Answer  # noqa: E402
 from transfusion.decoder.generate import TransformersGenerator  # noqa: E402
+from transfusion.decoder.keys import Fed, alike  # noqa: E402
 from transfusion.decoder.packing import PackedLayers  # noqa: E402
 
 if TYPE_CHECKING:
@@ -153,18 +154,18 @@ def test_guesses_save_most_of_the_passes() -> None:
     def passes(lookup: bool) -> int:
         made = generator(taught(), lookup=lookup, max_new_tokens=200)
         count = 0
-        forward = made.model.forward
+        forward = made.model.base_model.forward
 
         def counted(*args: Any, **kwargs: Any) -> Any:
             nonlocal count
             count += 1
             return forward(*args, **kwargs)
 
-        made.model.forward = counted
+        made.model.base_model.forward = counted
         try:
             made.generate(RAGGED[:1])
         finally:
-            made.model.forward = forward
+            made.model.base_model.forward = forward
         return count
 
     assert passes(lookup=True) <= passes(lookup=False) / 2
@@ -173,20 +174,20 @@ def test_guesses_save_most_of_the_passes() -> None:
 def test_guidelines_are_read_once_for_a_run() -> None:
     made = generator(model("llama"), max_new_tokens=4, lookup=False)
     read: list[int] = []
-    forward = made.model.forward
+    forward = made.model.base_model.forward
 
     def counted(*args: Any, **kwargs: Any) -> Any:
         read.append(kwargs["input_ids"].shape[1])
         return forward(*args, **kwargs)
 
-    made.model.forward = counted
+    made.model.base_model.forward = counted
     try:
         made.generate(RAGGED[:2])
         first = sum(read)
         read.clear()
         made.generate(RAGGED[:2])
     finally:
-        made.model.forward = forward
+        made.model.base_model.forward = forward
     shared = shared_length([tokenizer()(one.text)["input_ids"] for one in RAGGED[:2]])
     assert shared > 30
     assert sum(read) == first - shared
@@ -233,12 +234,28 @@ def test_the_model_attends_in_its_own_way_again() -> None:
         assert torch.equal(model("qwen2")(ids).logits, before)
 
 
-def test_long_prompts_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("spare", [0, 1 << 14])
+def test_long_prompts_are_read_in_parts(spare: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("transfusion.decoder.generate._CHUNK", 7)
-    monkeypatch.setattr("transfusion.decoder.keys._MOST_SCORES", 5000)
+    monkeypatch.setattr("transfusion.decoder.keys._MOST_SCORES", {"cpu": 5000})
+    monkeypatch.setattr("transfusion.decoder.keys._SPARE_SCORES", {"cpu": spare})
     for kind in KINDS:
         answers = generator(model(kind), max_new_tokens=12).generate(RAGGED)
         check_same(answers, model(kind), RAGGED, 12)
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(1, 130)), max_size=40), st.integers(0, 200))
+def test_little_of_what_goes_through_attention_is_padding(rows: list[tuple[int, int]], shared: int) -> None:
+    fed = [Fed(slot, place, count) for slot, (place, count) in enumerate(rows)]
+    groups = list(alike(fed, shared, 4, "cpu"))
+    assert [row for group in groups for row in group] == fed
+    for group in groups:
+        needed = sum(4 * row.count * (shared + row.place + row.count) for row in group)
+        keys = shared + max(row.place + row.count for row in group)
+        computed = 4 * len(group) * max(row.count for row in group) * keys
+        assert len(group) == 1 or computed <= min(1 << 19, needed + (1 << 14))
+    alone = [Fed(slot, 100, 1) for slot in range(40)]
+    assert list(alike(alone, shared, 4, "cpu")) == [alone]  # what is alike stays together
 
 
 @pytest.mark.parametrize(("dtype", "share"), [("bfloat16", 0.02), ("float32", 1e-5)])
@@ -309,7 +326,7 @@ def test_of_the_allowed_tokens_the_most_probable_is_chosen() -> None:
     assert len(allowed) > 1
     best = max(allowed, key=lambda token: float(logits[token]))
     assert answer.text == OnlyThis("").texts[best]
-    assert answer.tokens[0].logprob == pytest.approx(float(logits.log_softmax(0)[best]), abs=1e-4)
+    assert answer.tokens[0].logprob == pytest.approx(float(logits.log_softmax(0)[best]), abs=1e-3)
     assert math.exp(answer.tokens[0].logprob) < 0.5  # it is what the model thinks of it, constraint or not
 
 

@@ -84,11 +84,12 @@ def tiny_model(
         "pad_token_id": 3,
     }
     model: Any
-    if kind == "gemma3":
+    if kind in ("gemma3", "gemma3, capped"):
         layers = ["sliding_attention", "full_attention", "sliding_attention"]
         config = transformers.Gemma3TextConfig(
             **shape, head_dim=8, query_pre_attn_scalar=8, sliding_window=window, layer_types=layers
         )
+        config.final_logit_softcapping = 3.0 if kind.endswith("capped") else None
         model = transformers.Gemma3ForCausalLM(config)
     elif kind == "qwen2":
         model = transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**{**shape, "tie_word_embeddings": True}))

@@ -5,7 +5,8 @@ What makes it fast, beside the plain loop:
 - The guidelines, with which all prompts of a schema begin, are read once; see :mod:`~transfusion.decoder.keys`.
 - A row that is complete makes room for the next at once, and an answer ends at its last bracket.
 - Several tokens are checked at one time where the answer copies; see :mod:`~transfusion.decoder.lookup`.
-- The probabilities of a quarter of a million pieces are computed only where a token is chosen.
+- The probabilities of a quarter of a million pieces are computed only where a token is chosen, and roughly where that
+  is enough; see :mod:`~transfusion.decoder.head`.
 
 None of it changes the answer: the tokens are those of greedy decoding.
 """
@@ -18,12 +19,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
-from torch.nn import functional
 
 from transfusion.decoder.answer import Answer
 from transfusion.decoder.base import Generation, Prompt
 from transfusion.decoder.constrain import load_constraint
+from transfusion.decoder.head import Opinions, find_head
 from transfusion.decoder.items import Item
 from transfusion.decoder.keys import NAME, Beginning, Fed, Feed, RowStore, attend
 from transfusion.decoder.lookup import Acceptance, History
@@ -105,7 +105,11 @@ class TransformersGenerator:
         self._acceptance = Acceptance()
         self._skeletons: dict[tuple[object, ...], list[int]] = {}
         _register()
-        self._packed = PackedLayers(model)
+        # A few tokens show whether the model works as is supposed here.
+        self._trial = torch.arange(3, min(27, config.vocab_size), device=self._device)
+        self._head = find_head(network, self._trial)
+        screened = self._head is not None and self._head.screened
+        self._packed = PackedLayers(model, without=network.get_output_embeddings() if screened else None)
         self._check_attention()
 
     @property
@@ -203,7 +207,7 @@ class TransformersGenerator:
         store.reserve(1, len(new))
         for start in range(0, len(new), _CHUNK):
             part = new[start : start + _CHUNK]
-            self._forward(store, [[Fed(0, start, len(part))]], part, [])
+            self._read(self.model.base_model, store, [Fed(0, start, len(part))], part)
         beginning = store.lengthened_beginning(new)
         if usable == len(known.ids) and usable:
             self._beginnings.remove(known)
@@ -231,57 +235,44 @@ class TransformersGenerator:
 
     def _step(self, store: RowStore, rows: list[Row]) -> None:
         """Put tokens of all rows through the model, and choose those that follow."""
-        writing, reading = [row for row in rows if row.answer.ids], [row for row in rows if not row.answer.ids]
         worth = len(rows) / (len(rows) + self._even)
-        fed: list[list[Fed]] = [[], []]
+        fed: list[Fed] = []
         ids: list[int] = []
         chosen_from: list[int] = []
-        for group, members in zip(fed, (writing, reading), strict=True):
-            for row in members:
-                tokens = row.pending[:_CHUNK]
-                if len(tokens) == len(row.pending):
-                    row.guess(self._acceptance, worth)
-                    chosen_from += range(len(ids) + len(tokens) - 1, len(ids) + len(tokens) + len(row.guessed))
-                    tokens = tokens + row.guessed
-                group.append(Fed(row.slot, row.read, len(tokens)))
-                ids += tokens
-        store.reserve(len(rows), max(one.place + one.count for group in fed for one in group))
-        logits = self._forward(store, [group for group in fed if group], ids, chosen_from)
-        best = _most_probable(logits)
+        for row in rows:
+            tokens = row.pending[:_CHUNK]
+            if len(tokens) == len(row.pending):
+                row.guess(self._acceptance, worth)
+                chosen_from += range(len(ids) + len(tokens) - 1, len(ids) + len(tokens) + len(row.guessed))
+                tokens = tokens + row.guessed
+            fed.append(Fed(row.slot, row.read, len(tokens)))
+            ids += tokens
+        store.reserve(len(rows), max(one.place + one.count for one in fed))
+        opinions = self._opinions(store, fed, ids, chosen_from)
         first = 0
         kept: list[tuple[Row, range]] = []
-        for row in (*writing, *reading):
+        for row in rows:
             if len(row.pending) > _CHUNK:
                 row.skip(_CHUNK)
                 continue
             count = len(row.guessed) + 1
-            taken = row.take(best[first : first + count], logits[first : first + count], self._ends, self._acceptance)
+            taken = row.take(opinions, first, self._ends, self._acceptance)
             kept.append((row, range(first, first + taken)))
             first += count
-        self._score(logits, kept)
+        _score(opinions, kept)
 
-    def _score(self, logits: Tensor, kept: list[tuple[Row, range]]) -> None:
-        places = [place for _, places in kept for place in places]
-        if places:
-            ids = [token for row, places in kept for token in row.answer.ids[len(row.answer.ids) - len(places) :]]
-            wanted = torch.tensor(ids, device=logits.device)
-            logps = (-functional.cross_entropy(logits[places], wanted, reduction="none")).clamp(max=0).tolist()
-            for row, part in kept:
-                row.answer.score(logps[: len(part)])
-                del logps[: len(part)]
+    def _opinions(self, store: RowStore, fed: list[Fed], ids: list[int], chosen_from: list[int]) -> Opinions:
+        """What the model thinks may follow some of the tokens."""
+        places = torch.tensor(chosen_from, dtype=torch.long, device=self._device)
+        if self._head is None:
+            return Opinions(self._read(self.model, store, fed, ids, logits_to_keep=places).logits[0])
+        return self._head(self._read(self.model.base_model, store, fed, ids).last_hidden_state[0, places])
 
-    def _forward(self, store: RowStore, fed: list[list[Fed]], ids: list[int], chosen_from: list[int]) -> Tensor:
-        """The model's opinion on what follows some of the tokens. *Shape:* ``(chosen_from, vocabulary)``"""
+    def _read(self, network: Any, store: RowStore, fed: list[Fed], ids: list[int], **settings: Any) -> Any:
+        """Put tokens through the model."""
         feed = Feed(store, fed, self._heads, self._device)
-        result = self.model(
-            input_ids=torch.tensor([ids], device=self._device),
-            position_ids=feed.positions[None],
-            use_cache=False,
-            logits_to_keep=torch.tensor(chosen_from, dtype=torch.long, device=self._device),
-            feed=feed,
-        )
-        logits: Tensor = result.logits[0].float()
-        return logits
+        tokens = torch.tensor([ids], device=self._device)
+        return network(input_ids=tokens, position_ids=feed.positions[None], use_cache=False, feed=feed, **settings)
 
     @contextmanager
     def _own_attention(self) -> Iterator[None]:
@@ -296,23 +287,27 @@ class TransformersGenerator:
 
     def _check_attention(self) -> None:
         """Make sure that the model attends as is supposed here: no sinks, no biases by distance."""
-        ids = list(range(3, min(27, self.model.config.get_text_config().vocab_size)))
+        ids = self._trial.tolist()
         with torch.inference_mode():
-            expected = self.model(input_ids=torch.tensor([ids], device=self._device), use_cache=False).logits[0]
+            expected = self.model(input_ids=self._trial[None], use_cache=False).logits[0]
             with self._own_attention():
                 store = RowStore(Beginning())
                 store.reserve(1, len(ids))
-                found = self._forward(store, [[Fed(0, 0, len(ids))]], ids, list(range(len(ids))))
+                found = self._opinions(store, [Fed(0, 0, len(ids))], ids, list(range(len(ids)))).logits
         off = (found.float() - expected.float()).norm() / expected.float().norm()
         if not off < 0.1:
             raise ModelError(f"{type(self.model).__name__} attends in ways that are not known here (off by {off:.0%})")
 
 
-def _most_probable(logits: Tensor) -> list[int]:
-    """The most probable token of each row, the first if several are."""
-    # On CPUs PyTorch takes ten times as long for this as NumPy.
-    best = logits.argmax(-1) if logits.is_cuda else logits.cpu().numpy().argmax(-1)
-    return [int(token) for token in best.tolist()]
+def _score(opinions: Opinions, kept: list[tuple[Row, range]]) -> None:
+    """Tell rows how probable the tokens were that they took last, and where."""
+    places = [place for _, part in kept for place in part]
+    if places:
+        tokens = [token for row, part in kept for token in row.answer.ids[len(row.answer.ids) - len(part) :]]
+        logps = opinions.log_probabilities(places, tokens)
+        for row, part in kept:
+            row.answer.score(logps[: len(part)])
+            del logps[: len(part)]
 
 
 def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:

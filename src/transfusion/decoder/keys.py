@@ -11,7 +11,7 @@ guesses back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -24,8 +24,10 @@ NAME = "transfusion_rows"
 KeysAndValues: TypeAlias = tuple[Tensor, Tensor]
 
 _STEP = 128
-_MOST_SCORES = 1 << 26
-"""Attention scores of a layer that are in memory at one time: 256 MiB."""
+_MOST_SCORES = {"cpu": 1 << 19, "cuda": 1 << 26}
+"""Attention scores that are computed at one time: 2 MiB stay in the caches of a processor, 256 MiB busy a GPU."""
+_SPARE_SCORES = {"cpu": 1 << 14, "cuda": 1 << 24}
+"""So many scores more, of what only pads rows, take as long as one more group."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,22 +112,21 @@ class RowStore:
         return Beginning((*self.beginning.ids, *ids), layers)
 
     def _grown(self, old: Tensor) -> Tensor:
-        new = old.new_zeros(self._size[0], old.shape[1], self._size[1], old.shape[3])
+        new = old.new_empty(self._size[0], old.shape[1], self._size[1], old.shape[3])
         new[: old.shape[0], :, : old.shape[2]] = old
+        # What is hidden weighs nothing, but nothing times NaN is NaN.
+        new[old.shape[0] :] = 0
+        new[: old.shape[0], :, old.shape[2] :] = 0
         return new
 
 
 class _Group:
-    """Rows that are fed about as many tokens each, padded to the same number."""
+    """Neighbours that are fed about as many tokens each, padded to the same number."""
 
     def __init__(self, rows: Sequence[Fed], first_token: int, shared: int, device: torch.device) -> None:
         self.width = max(row.count for row in rows)
         self.used = max(row.place + row.count for row in rows)
-        slots = [row.slot for row in rows]
-        in_order = slots == list(range(slots[0], slots[0] + len(slots)))
-        self.slots: slice | Tensor = (
-            slice(slots[0], slots[0] + len(slots)) if in_order else torch.tensor(slots, device=device)
-        )
+        self.slots = slice(rows[0].slot, rows[-1].slot + 1)
         counts = torch.tensor([row.count for row in rows])
         starts = first_token + counts.cumsum(0) - counts
         # What pads a row is its last token once more.
@@ -172,28 +173,22 @@ class Feed:
     """Tokens of many rows, side by side, on their way through the model.
 
     :param store: Where their keys and values go.
-    :param groups: Rows by how many tokens they are fed: those of one group are padded to the same number. All tokens
-        of a row before those of the next one.
+    :param rows: The rows, those of consecutive slots. All tokens of one come before those of the next.
     :param heads: Attention heads of the model.
     :param device: Where the model is.
     """
 
-    def __init__(self, store: RowStore, groups: Sequence[Sequence[Fed]], heads: int, device: torch.device) -> None:
+    def __init__(self, store: RowStore, rows: Sequence[Fed], heads: int, device: torch.device) -> None:
         self.store = store
-        rows = [row for group in groups for row in group]
         shared = len(store.beginning.ids)
         self.slots = torch.tensor([row.slot for row in rows for _ in range(row.count)], device=device)
         self.places = torch.tensor([row.place + i for row in rows for i in range(row.count)], device=device)
         self.positions = self.places + shared
         self._groups: list[_Group] = []
         first = 0
-        for group in groups:
-            size = heads * max((row.count * (shared + row.place + row.count) for row in group), default=1)
-            most = max(1, _MOST_SCORES // size)
-            for start in range(0, len(group), most):
-                part = group[start : start + most]
-                self._groups.append(_Group(part, first, shared, device))
-                first += sum(row.count for row in part)
+        for group in alike(rows, shared, heads, device.type):
+            self._groups.append(_Group(group, first, shared, device))
+            first += sum(row.count for row in group)
 
     def attend(
         self,
@@ -226,6 +221,32 @@ class Feed:
         return results[0] if len(results) == 1 else torch.cat(results)
 
 
+def alike(rows: Sequence[Fed], shared: int, heads: int, device: str) -> Iterator[list[Fed]]:
+    """Put neighbours together that are fed about as many tokens.
+
+    :param rows: The rows.
+    :param shared: How many tokens they share.
+    :param heads: Attention heads of the model.
+    :param device: ``cpu`` or another kind of device, which decides how much padding a group is worth.
+    :yields: Rows of a group; the groups are in order.
+    """
+    kind = "cpu" if device == "cpu" else "cuda"
+    most, spare = _MOST_SCORES[kind], _SPARE_SCORES[kind]
+    group: list[Fed] = []
+    width = keys = needed = 0
+    for row in rows:
+        own = shared + row.place + row.count
+        wider, longer, all_needed = max(width, row.count), max(keys, own), needed + heads * row.count * own
+        padded = heads * (len(group) + 1) * wider * longer
+        if group and (padded > most or padded > all_needed + spare):
+            yield group
+            group, wider, longer, all_needed = [], row.count, own, heads * row.count * own
+        group.append(row)
+        width, keys, needed = wider, longer, all_needed
+    if group:
+        yield group
+
+
 def _attend(
     group: _Group,
     query: Tensor,
@@ -247,10 +268,10 @@ def _attend(
     split, count = (key_heads, rows, each * group.width), shared_keys.shape[1]
     to_shared = (asked @ shared_keys.transpose(1, 2)).view(*split, count).transpose(0, 1)
     to_own = asked.view(*split, size).transpose(0, 1) @ keys.transpose(2, 3)
-    scores = torch.cat([to_shared, to_own], 3).float() * scaling
+    scores = torch.cat([to_shared, to_own], 3).float().mul_(scaling)
     if cap is not None:
         scores = torch.tanh(scores / cap) * cap
-    scores = scores.view(rows, key_heads, each, group.width, -1).masked_fill(hidden, float("-inf"))
+    scores = scores.view(rows, key_heads, each, group.width, -1).masked_fill_(hidden, float("-inf"))
     weights = scores.softmax(-1).to(query.dtype).view(rows, key_heads, each * group.width, -1)
     from_shared = (
         weights[..., :count].transpose(0, 1).reshape(key_heads, rows * each * group.width, count) @ shared_values

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-_LONGEST = 8
+_LONGEST = 32
 """Matches are not followed further back than so many tokens."""
 _PLACES = 24
 """So many places, the newest first, are tried for the longest match."""

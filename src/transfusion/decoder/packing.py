@@ -24,19 +24,17 @@ class PackedLayers:
     """The linear layers of a model, with packed weights beside their own.
 
     :param model: The model. Only layers on the CPU are packed, and none of a large model.
+    :param without: A layer of it that is left as it is.
     """
 
-    def __init__(self, model: nn.Module) -> None:
-        formats = {torch.float32} if _multiplies() else set()
-        if formats and torch.ops.mkldnn._is_mkldnn_bf16_supported():
-            formats.add(torch.bfloat16)
+    def __init__(self, model: nn.Module, *, without: nn.Module | None = None) -> None:
         layers = [
             layer
             for layer in model.modules()
-            if type(layer) is nn.Linear and layer.weight.device.type == "cpu" and layer.weight.dtype in formats
+            if type(layer) is nn.Linear and layer is not without and can_pack(layer.weight, layer.weight.dtype)
         ]
         small = sum(layer.weight.nbytes for layer in layers) <= _MOST_BYTES
-        self._layers = [(layer, _packed(layer)) for layer in layers] if small else []
+        self._layers = [(layer, packed_product(layer.weight, layer.bias)) for layer in layers] if small else []
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -50,19 +48,31 @@ class PackedLayers:
                 del layer.forward
 
 
-def _multiplies() -> bool:
-    """Whether this build of PyTorch has oneDNN."""
+def can_pack(weight: Tensor, dtype: torch.dtype) -> bool:
+    """Whether the product with a weight can be computed with it packed.
+
+    :param weight: The weight.
+    :param dtype: In which number format.
+    :returns: Whether this processor and this build of PyTorch multiply so.
+    """
     onednn: Any = torch.backends.mkldnn
-    return bool(onednn.is_available())
+    if weight.device.type != "cpu" or not onednn.is_available():
+        return False
+    return dtype == torch.float32 or (dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def _packed(layer: nn.Linear) -> Callable[[Tensor], Tensor]:
-    # What PyTorch's own compiler emits for a linear layer on a CPU.
-    bias: Tensor | None = layer.bias
-    weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), None)
-    return partial(_linear, weight, None if bias is None else bias.detach())
+def packed_product(weight: Tensor, bias: Tensor | None = None) -> Callable[[Tensor], Tensor]:
+    """What a linear layer computes, with its weight packed.
+
+    :param weight: *Shape:* ``(out, in)``
+    :param bias: *Shape:* ``(out,)``
+    :returns: From tokens to their products. *Shapes:* ``(…, in)`` and ``(…, out)``
+    """
+    packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach(), None)
+    return partial(_linear, packed, None if bias is None else bias.detach())
 
 
 def _linear(weight: Tensor, bias: Tensor | None, tokens: Tensor) -> Tensor:
+    # What PyTorch's own compiler emits for a linear layer on a CPU.
     product: Tensor = torch.ops.mkldnn._linear_pointwise(tokens, weight, bias, "none", [], "")
     return product

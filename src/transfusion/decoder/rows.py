@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import torch
-from torch import Tensor
-
 from transfusion.decoder.answer import Answer
+from transfusion.decoder.head import Opinions
 from transfusion.decoder.lookup import Acceptance, History
 from transfusion.decoder.matching import Matcher
 
@@ -82,18 +80,18 @@ class Row:
         del self.pending[:count]
         self.read += count
 
-    def take(self, best: list[int], logits: Tensor, ends: Collection[int], acceptance: Acceptance) -> int:
+    def take(self, opinions: Opinions, first: int, ends: Collection[int], acceptance: Acceptance) -> int:
         """Go on with what the model would write.
 
-        :param best: The most probable token after the last of the prompt and answer, and after each guess.
-        :param logits: The model's opinion at these places. *Shape:* ``(1 + guesses, vocabulary)``
+        :param opinions: What the model thinks of many rows.
+        :param first: The place after the last token of this row's prompt and answer; that after each guess follows.
         :param ends: Tokens that end a text.
         :param acceptance: Learns whether guesses were right.
         :returns: How many tokens the answer has got.
         """
         taken: list[int] = []
-        for place, token in enumerate(best):
-            chosen = token if self._matcher is None else self._allowed(token, logits[place])
+        for place in range(len(self.guessed) + 1):
+            chosen = self._best(opinions, first + place)
             self.done = chosen is None or chosen in ends
             if chosen is None or self.done:
                 break
@@ -111,18 +109,17 @@ class Row:
                 self._history.extend(taken)
         return len(taken)
 
-    def _allowed(self, token: int, logits: Tensor) -> int | None:
-        """The most probable token that the constraint allows; ``None`` if there is none."""
-        assert self._matcher is not None
+    def _best(self, opinions: Opinions, place: int) -> int | None:
+        """The most probable token that the constraint allows, which accepts it; ``None`` if there is none."""
+        token = opinions.best[place]
+        if self._matcher is None:
+            return token
         if self._matcher.finished():
             return None
         if self._matcher.accept(token):
             return token
-        mask = torch.from_numpy(self._matcher.mask()).to(logits.device)
-        if not mask.any():
-            return None
-        best = int(logits[: len(mask)].masked_fill(~mask, float("-inf")).argmax())
-        return best if self._matcher.accept(best) else None
+        allowed = opinions.best_allowed(place, self._matcher.mask())
+        return allowed if allowed is not None and self._matcher.accept(allowed) else None
 
     def _learn(self, taken: list[int], acceptance: Acceptance) -> None:
         matched, guessed = self._copied
