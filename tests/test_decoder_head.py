@@ -17,15 +17,15 @@ pytest.importorskip("transformers")
 from tiny_causal import TEXTS, prompt, tiny_model, tiny_tokenizer  # noqa: E402
 from transfusion.decoder.generate import TransformersGenerator  # noqa: E402
 from transfusion.decoder.head import Head, Opinions, Screening, find_head  # noqa: E402
-from transfusion.decoder.packing import can_pack  # noqa: E402
+from transfusion.decoder.packing import computes_bfloat16  # noqa: E402
 
 SIZE = 48
 
 
 def screened(weight: Any) -> Head:
     head = Head(layer(weight))
-    if not can_pack(weight, torch.bfloat16):
-        pytest.skip("this processor does not multiply in bfloat16")
+    if not computes_bfloat16():
+        pytest.skip("this processor has no instructions for bfloat16")
     assert head.screened
     return head
 
@@ -91,6 +91,29 @@ def test_probabilities_are_those_of_the_whole_layer(together: int, monkeypatch: 
         assert Opinions(hidden @ weight.T).log_probabilities(places, pieces) == pytest.approx(wanted, abs=1e-4)
 
 
+def test_where_everything_may_be_best_the_whole_layer_decides() -> None:
+    weight = torch.randn(4000, SIZE, generator=torch.Generator().manual_seed(2))
+    weight[7] *= 1e4  # one such row widens the bound of all
+    hidden = torch.randn(3, SIZE, generator=torch.Generator().manual_seed(3))
+    hidden -= (hidden @ weight[7, :, None]) * weight[7] / weight[7].square().sum()
+    with torch.inference_mode():
+        found = screened(weight)(hidden)
+        exact = hidden @ weight.T
+    assert found.logits.dtype == torch.float32
+    assert found.best == exact.argmax(1).tolist()
+    assert found.log_probabilities([1], [5]) == pytest.approx([float(exact.log_softmax(1)[1, 5])], abs=1e-4)
+
+
+def test_what_is_forbidden_is_never_chosen() -> None:
+    weight, hidden = drawn(5, 1000, 2, near=1.0)
+    allowed = np.arange(1000) == 5
+    with torch.inference_mode():
+        assert screened(weight)(hidden * 1e25).best_allowed(1, allowed) == 5
+    logits = torch.zeros(1, 4)
+    logits[0, 2] = float("-inf")
+    assert Opinions(logits).best_allowed(0, np.array([False, False, True])) is None
+
+
 def test_of_equals_the_first_is_best() -> None:
     found = Opinions(torch.tensor([[0.0, 2.0, 1.0, 2.0], [-1.0, -1.0, -1.0, -1.0]], dtype=torch.bfloat16))
     assert found.best == [1, 0]
@@ -123,7 +146,11 @@ def test_what_a_model_does_to_its_logits_is_not_passed_over() -> None:
     tokenizer = tiny_tokenizer()
     capped = tiny_model("gemma3, capped", len(tokenizer))
     assert find_head(capped, ids) is None
-    assert find_head(tiny_model("gemma3", len(tokenizer)), ids) is not None
+    whole: Any = tiny_model("gemma3", len(tokenizer))
+    assert find_head(whole, ids) is not None
+    scaled = whole.lm_head.forward
+    whole.lm_head.forward = lambda hidden: scaled(hidden) * (2 if hidden.ndim == 3 else 1)
+    assert find_head(whole, ids) is None
     one = prompt(*TEXTS[0])
     (answer,) = TransformersGenerator(capped, tokenizer, max_new_tokens=20, constrained=False).generate([one])
     read: Any = tokenizer(one.text)["input_ids"]

@@ -125,8 +125,9 @@ def _dtype(name: DType | None, device: torch.device) -> torch.dtype:
     import torch
 
     if name is None:
-        can = torch.cpu.get_capabilities() if device.type == "cpu" else {}
-        name = "bfloat16" if device.type != "cpu" or can.get("avx512_bf16") or can.get("amx_bf16") else "float32"
+        from transfusion.decoder.packing import computes_bfloat16
+
+        name = "bfloat16" if device.type != "cpu" or computes_bfloat16() else "float32"
     if name not in ("float32", "bfloat16", "float16"):
         raise ConfigError(f"no number format {name!r}; there are float32, bfloat16 and float16")
     dtype: torch.dtype = getattr(torch, name)

@@ -8,7 +8,7 @@ What makes it fast, beside the plain loop:
 - The probabilities of a quarter of a million pieces are computed only where a token is chosen, and roughly where that
   is enough; see :mod:`~transfusion.decoder.head`.
 
-None of it changes the answer: the tokens are those of greedy decoding.
+None of it changes the answer: the tokens are those of greedy decoding. Only their probabilities may be off a little.
 """
 
 from __future__ import annotations
@@ -300,7 +300,11 @@ class TransformersGenerator:
 
 
 def _score(opinions: Opinions, kept: list[tuple[Row, range]]) -> None:
-    """Tell rows how probable the tokens were that they took last, and where."""
+    """Tell rows how probable the tokens were that they took last.
+
+    :param opinions: What the model thought.
+    :param kept: The rows, each with the places at which its tokens were taken.
+    """
     places = [place for _, part in kept for place in part]
     if places:
         tokens = [token for row, part in kept for token in row.answer.ids[len(row.answer.ids) - len(part) :]]

@@ -1,12 +1,13 @@
 """The last layer of a language model: which piece comes next, and how probable it is.
 
-Gemma has 262,144 pieces, so this layer is most of the work on a token.  On processors that multiply in bfloat16, a
-layer in float32 does so first.  Rounding puts its logits off by no more than Cauchy and Schwarz allow, so only a few
-pieces can still be the most probable one, and for these the logits are computed again, in float32.  The piece that is
-chosen is the same.
+Gemma has 262,144 pieces, so this layer is most of the work on a token.  On processors with instructions for bfloat16, a
+layer in float32 multiplies in that format first.  Rounding puts its logits off by no more than Cauchy and Schwarz
+allow, so only a few pieces can still be the most probable one, and for these the logits are computed again, in
+float32.  The piece that is chosen is the same.  In the sum that its probability is divided by, the rough logits of the
+other pieces will do: log-probabilities are off by a few thousandths at most.
 
-Logits of forty places are 40 MiB, and memory that is touched for the first time costs as much as computing what goes
-there; so they are never copied as a whole.
+Logits of forty places are 40 MiB in float32, and memory that is touched for the first time costs as much as computing
+what goes there; so copies of them all are avoided.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
-from transfusion.decoder.packing import can_pack, packed_product
+from transfusion.decoder.packing import MOST_BYTES, can_pack, computes_bfloat16, packed_product
 from transfusion.errors import ModelError
 
 _BLOCK = 512
@@ -32,6 +34,8 @@ _ROUNDING = 2.0**-8
 """A number in bfloat16 is off by less than this, relative to it."""
 _SUMMING = 2.0**-23
 """A sum in float32 is off by less than this for each of its terms, relative to what they are without their signs."""
+_MANY = 1024
+"""With more contenders a place than this, on average, it is faster to multiply in float32 at once."""
 _SAME = 1e-3
 """Logits that differ by this share are others, and not only rounded otherwise."""
 _TOGETHER = {"cpu": 1, "cuda": 64}
@@ -50,7 +54,9 @@ class Head:
             type(layer) is nn.Linear
             and layer.bias is None
             and layer.weight.dtype == torch.float32
+            and layer.weight.nbytes <= MOST_BYTES
             and can_pack(layer.weight, torch.bfloat16)
+            and computes_bfloat16()
         )
         if self.screened:
             self._weight: Tensor = layer.weight.detach()
@@ -83,9 +89,15 @@ def find_head(model: Any, ids: Tensor) -> Head | None:
     :returns: The layer; ``None`` if the model does more.
     """
     layer = model.get_output_embeddings()
+    capped = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
+    if layer is None or capped or model.base_model is model:
+        return None
     with torch.inference_mode():
         expected = model(input_ids=ids[None], use_cache=False).logits[0].float()
-        found = layer(model.base_model(input_ids=ids[None], use_cache=False)[0][0]).float()
+        hidden = model.base_model(input_ids=ids[None], use_cache=False).last_hidden_state[0]
+        if hidden.shape[-1] != getattr(layer, "in_features", None):
+            return None
+        found = layer(hidden).float()
     same = found.shape == expected.shape and (found - expected).norm() < _SAME * expected.norm()
     return Head(layer) if same else None
 
@@ -116,12 +128,16 @@ class Screening:
         :returns: *Shape:* ``(places,)``
         """
         error = self._error[places]
-        return highest - 2 * (error + _ROUNDING * (highest.abs() + error))
+        return highest - 2 * (error + _ROUNDING * (highest.abs() * (1 + _ROUNDING) + error))
 
     def exact(self, places: Tensor, pieces: Tensor) -> Tensor:
         """Logits in float32, one for each pair of a place and a piece."""
         pairs = zip(torch.split(places, _PART), torch.split(pieces, _PART), strict=True)
         return torch.cat([torch.linalg.vecdot(self._hidden[place], self._weight[piece]) for place, piece in pairs])
+
+    def whole(self) -> Tensor:
+        """All logits in float32. *Shape:* ``(places, vocabulary)``"""
+        return functional.linear(self._hidden, self._weight)
 
 
 class Opinions:
@@ -135,7 +151,12 @@ class Opinions:
     def __init__(self, logits: Tensor, screening: Screening | None = None) -> None:
         self.logits = logits
         self._screening = screening
-        self._contenders = self._find_contenders(logits, torch.arange(len(logits), device=logits.device))
+        everywhere = torch.arange(len(logits), device=logits.device)
+        rows, pieces = self._near_best(logits, everywhere)
+        if screening is not None and len(rows) > _MANY * len(logits):
+            self.logits, self._screening = screening.whole(), None
+            rows, pieces = self._near_best(self.logits, everywhere)
+        self._contenders = Contenders(rows, pieces, self._exact(rows, pieces))
         self.best = self._contenders.best(len(logits))
 
     def best_allowed(self, place: int, allowed: NDArray[np.bool_]) -> int | None:
@@ -149,7 +170,8 @@ class Opinions:
             return None
         forbidden = torch.from_numpy(~allowed).to(self.logits.device)
         logits = self.logits[place : place + 1, : len(allowed)].masked_fill(forbidden, float("-inf"))
-        return self._find_contenders(logits, torch.tensor([place], device=logits.device)).best(1)[0]
+        rows, pieces = self._near_best(logits, torch.tensor([place], device=logits.device))
+        return Contenders(rows, pieces, self._exact(rows + place, pieces)).best(1)[0] if len(rows) else None
 
     def log_probabilities(self, places: Sequence[int], pieces: Sequence[int]) -> list[float]:
         """How probable pieces are.
@@ -178,12 +200,12 @@ class Opinions:
             sums[part] = logits.sub_(highest[part, None]).exp_().sum(1).log()
         return sums + highest
 
-    def _find_contenders(self, logits: Tensor, places: Tensor) -> Contenders:
+    def _near_best(self, logits: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         """Which pieces may be the most probable.
 
         :param logits: *Shape:* ``(places, pieces)``
         :param places: Which places these are. *Shape:* ``(places,)``
-        :returns: The pieces of all places.
+        :returns: Rows of the logits, in order, and pieces, in order within a row. *Shape of each:* ``(found,)``
         """
         count, size = logits.shape
         length = gcd(size, _BLOCK)
@@ -193,9 +215,9 @@ class Opinions:
         if self._screening is not None:
             least = self._screening.least(least, places)
         rows, numbers = (tops >= least[:, None]).nonzero(as_tuple=True)
-        within, offsets = (blocks[rows, numbers].float() >= least[rows, None]).nonzero(as_tuple=True)
-        rows, pieces = rows[within], numbers[within] * length + offsets
-        return Contenders(rows, pieces, self._exact(places[rows], pieces))
+        found = blocks[rows, numbers].float()
+        within, offsets = ((found >= least[rows, None]) & (found > float("-inf"))).nonzero(as_tuple=True)
+        return rows[within], numbers[within] * length + offsets
 
     def _exact(self, places: Tensor, pieces: Tensor) -> Tensor:
         if self._screening is None:

@@ -3,7 +3,7 @@
 PyTorch puts the weights of a layer in that order whenever it is called (oneDNN), which takes as long as the product
 itself while only a few tokens go through. Here it is done once. With 16 tokens, the layer that tells the probabilities
 of Gemma's 262,144 pieces then takes 34 ms instead of 61 in bfloat16, and with 32 tokens 128 instead of 230 in float32
-(one thread).
+(one thread). It is the largest layer; see :mod:`~transfusion.decoder.head` for what else is done about it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-_MOST_BYTES = 4 << 30
+MOST_BYTES = 4 << 30
 """Weights are there twice, so only models of up to this size are packed."""
 
 
@@ -33,7 +33,7 @@ class PackedLayers:
             for layer in model.modules()
             if type(layer) is nn.Linear and layer is not without and can_pack(layer.weight, layer.weight.dtype)
         ]
-        small = sum(layer.weight.nbytes for layer in layers) <= _MOST_BYTES
+        small = sum(layer.weight.nbytes for layer in layers) <= MOST_BYTES
         self._layers = [(layer, packed_product(layer.weight, layer.bias)) for layer in layers] if small else []
 
     @contextmanager
@@ -59,6 +59,12 @@ def can_pack(weight: Tensor, dtype: torch.dtype) -> bool:
     if weight.device.type != "cpu" or not onednn.is_available():
         return False
     return dtype == torch.float32 or (dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def computes_bfloat16() -> bool:
+    """Whether this processor has instructions for bfloat16; others have to do with those for float32."""
+    can = torch.cpu.get_capabilities()
+    return bool(can.get("avx512_bf16") or can.get("amx_bf16"))
 
 
 def packed_product(weight: Tensor, bias: Tensor | None = None) -> Callable[[Tensor], Tensor]:
