@@ -7,7 +7,7 @@ import keyword
 import tomllib
 from unicodedata import normalize
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from transfusion.schema import EntityType, EventType, RelationType, Schema
@@ -66,6 +66,8 @@ def test_classes_hold_all_that_a_schema_holds(schema: Schema) -> None:
 
 
 @given(schemas())
+@example(Schema((EntityType("PER", "0\n\x85"),)))  # a line of nothing but a blank that is no space
+@example(Schema((EntityType("PER", "0\n\u2028\n\x0cb"),)))
 def test_classes_survive_being_written_and_read(schema: Schema) -> None:
     classes = classes_of(schema)
     text = write_classes(classes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from inspect import cleandoc
 
 _NAMED = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -28,10 +29,14 @@ def docstring(text: str, *, indent: str = "    ", one_line: bool = False) -> str
     if body.endswith('"'):
         body = f'{body[:-1]}\\"'
     lines = body.split("\\n")
-    if one_line or len(lines) == 1 or "\\" in text or cleandoc(text) != text:
+    if one_line or len(lines) == 1 or "\\" in text or cleandoc(_broken(text.split("\n"), indent)) != text:
         return f'"""{body}"""'
-    broken = [lines[0], *(f"{indent}{line}" if line else "" for line in lines[1:]), indent]
-    return '"""' + "\n".join(broken) + '"""'
+    return f'"""{_broken(lines, indent)}"""'
+
+
+def _broken(lines: Sequence[str], indent: str) -> str:
+    """Lines as they stand in a docstring, whose quotation marks end on a line of their own."""
+    return "\n".join([lines[0], *(f"{indent}{line}" if line else "" for line in lines[1:]), indent])
 
 
 def _escaped(text: str) -> str:
