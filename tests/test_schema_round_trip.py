@@ -21,8 +21,10 @@ from transfusion.schema.classes import (
     trigger_classes,
 )
 from transfusion.schema.files import python_schema, schema_to_json, schema_to_python, schema_to_toml
+from transfusion.schema.literals import docstring
 from transfusion.schema.names import class_name_for, field_name_for, is_class_name
 from transfusion.schema.source import read_classes
+from transfusion.schema.syntax import string_of
 from transfusion.schema.writing import write_classes
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -65,9 +67,16 @@ def test_classes_hold_all_that_a_schema_holds(schema: Schema) -> None:
         assert tuple(role_labels(definition).values()) == event.roles
 
 
+@given(st.text(st.sampled_from("a \n\t\x0b\x0c\x1c\x85\u2028\u3000\"\\'\r"), max_size=12))
+@example("0\n\x85")  # a line of nothing but a blank that is no space
+@example('"""')
+def test_a_docstring_is_read_as_it_was_written(text: str) -> None:
+    written = ast.parse(f"class A:\n    {docstring(text)}\n    x: str\n").body[0]
+    assert isinstance(written, ast.ClassDef)
+    assert string_of(written.body[0]) == text
+
+
 @given(schemas())
-@example(Schema((EntityType("PER", "0\n\x85"),)))  # a line of nothing but a blank that is no space
-@example(Schema((EntityType("PER", "0\n\u2028\n\x0cb"),)))
 def test_classes_survive_being_written_and_read(schema: Schema) -> None:
     classes = classes_of(schema)
     text = write_classes(classes)

@@ -25,9 +25,8 @@ def docstring(text: str, *, indent: str = "    ", one_line: bool = False) -> str
     :param one_line: Write line breaks as escapes in any case.
     :returns: Source text, without indent before its first line.
     """
-    body = _escaped(text).replace('"""', '\\"\\"\\"')
-    if body.endswith('"'):
-        body = f'{body[:-1]}\\"'
+    before, last = (text[:-1], '\\"') if text.endswith('"') else (text, "")
+    body = _escaped(before).replace('"""', '\\"\\"\\"') + last
     lines = body.split("\\n")
     if one_line or len(lines) == 1 or "\\" in text or cleandoc(_broken(text.split("\n"), indent)) != text:
         return f'"""{body}"""'
