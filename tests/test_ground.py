@@ -13,6 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from clock import fastest
+from transfusion.decoder.folding import fold
 from transfusion.decoder.ground import Grounded, ground_items
 from transfusion.decoder.items import Argument, Item
 from transfusion.decoder.near import edit_distance
@@ -342,7 +343,8 @@ class TestAnyTextAndAnyString:
     def test_other_spellings_of_words_are_found_too(
         self, text: str, spelt: Callable[[str], str], data: st.DataObject
     ) -> None:
-        words = regex.findall(r"(?<!\S)\p{L}[\p{L}\p{M}]*(?!\S)", text)
+        # What is nothing but a tatweel and accents has no other spelling that could be told from nothing.
+        words = [word for word in regex.findall(r"(?<!\S)\p{L}[\p{L}\p{M}]*(?!\S)", text) if fold(word)]
         assume(words)
         word = data.draw(st.sampled_from(words))
         grounded = ground(text, persons(spelt(word)))

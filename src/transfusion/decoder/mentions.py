@@ -62,7 +62,8 @@ class MentionFinder:
         normal form; but for accents, vowel points, spacing, quotation marks and dashes. Only where there is none of
         these, there are places inside longer words: at least half of the word, and the equivalent of four letters of an
         alphabet. Only where there are none of those either, there are similar stretches of whole words, most similar
-        first. No place cuts a character (grapheme cluster) in two.
+        first. No place cuts a character (grapheme cluster) in two. A string of which nothing is left without accents,
+        such as a lone tatweel, is found only as it is written.
 
         :param string: Any string.
         :yields: The places. They are looked for as they are asked for.
