@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -215,6 +216,31 @@ with TranslationCache(path) as cache:
         cache.put_many(texts, **way)
         assert cache.get_many(texts, **way) == texts
 """
+
+
+def test_a_new_file_is_not_taken_for_the_damaged_one_that_was_there_a_moment_ago(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = ("CREATE TABLE words (word TEXT)",)
+    path.write_bytes(b"this is no database" * 1000)
+    connect = sqlite3.connect
+    pulled_away: list[str] = []
+
+    def slow_connect(*args: Any, **settings: Any) -> sqlite3.Connection:
+        opened: sqlite3.Connection = connect(*args, **settings)
+        if not pulled_away:  # another process mends the file before this one has seen what it opened
+            pulled_away.append("now")
+            path.rename(f"{path}.corrupt-by-another")
+            other = Database(path, schema=schema, version=1)
+            other.write(lambda at: at.execute("INSERT INTO words VALUES ('kept')"))
+            other.close()
+        return opened
+
+    monkeypatch.setattr("transfusion.translate.database.sqlite3.connect", slow_connect)
+    database = Database(path, schema=schema, version=1)
+    assert database.read(lambda at: at.execute("SELECT word FROM words").fetchall()) == [("kept",)]
+    assert [aside.name for aside in database.set_aside()] == [f"{path.name}.corrupt-by-another"]
+    database.close()
 
 
 @pytest.mark.parametrize("damaged", [False, True])

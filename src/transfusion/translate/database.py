@@ -161,10 +161,8 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._identity = _identity(self.path)
-        connection = sqlite3.connect(self.path, timeout=self.patience, isolation_level=None, check_same_thread=False)
+        connection = self._connect()
         try:
-            self._identity = _identity(self.path)
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
             except sqlite3.OperationalError as error:
@@ -178,6 +176,19 @@ class Database:
             connection.close()
             raise
         return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        """Open the file, and know for certain which one that was."""
+        while True:
+            before = _identity(self.path)
+            connection = sqlite3.connect(
+                self.path, timeout=self.patience, isolation_level=None, check_same_thread=False
+            )
+            self._identity = _identity(self.path)
+            if before in (None, self._identity):
+                return connection
+            # Another process has put a new file in the place of a damaged one: which of them is open, nobody knows.
+            connection.close()
 
     def _create(self, connection: sqlite3.Connection) -> None:
         connection.execute("BEGIN IMMEDIATE")
