@@ -20,7 +20,7 @@ FUZZ ?= --jobs 2
 PIP := -m pip --disable-pip-version-check --quiet
 TEST_BIN := $(TEST_ENV)/bin
 
-.PHONY: help demo test lint types layers docstrings dependencies tests fuzz docs picture train bench clean
+.PHONY: help demo test lint types layers docstrings dependencies tests explore fuzz docs picture train bench clean
 
 help: ## What there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,9 @@ dependencies: $(TEST_ENV)/.all
 tests: $(TEST_ENV)/.all ## The tests alone; with Apertium, which this installs where it may
 	@bash scripts/apertium
 	$(TEST_BIN)/pytest -n auto
+
+explore: $(TEST_ENV)/.all ## The tests with new random examples, and more of them
+	$(TEST_BIN)/pytest -n auto --hypothesis-profile exploring
 
 fuzz: $(TEST_ENV)/.all ## A million damaged answers of decoders: none may raise, be slow or run anything (FUZZ)
 	$(TEST_BIN)/python tests/fuzz_answers.py $(FUZZ)

@@ -20,8 +20,10 @@ from transfusion.encoder.vocabulary import Vocabulary
 from transfusion.pipeline import Pipeline
 from transfusion.train.base import BaseEncoder
 
-# A busy machine is no reason to fail: time limits are for tests about time.
-settings.register_profile("patient", deadline=None)
+# A busy machine is no reason to fail: time limits are for tests about time. And what a change is judged by is the same
+# examples every time; `make explore` looks for new ones.
+settings.register_profile("patient", deadline=None, derandomize=True)
+settings.register_profile("exploring", deadline=None, max_examples=500)
 settings.load_profile("patient")
 
 

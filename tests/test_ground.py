@@ -369,8 +369,11 @@ class TestAnyTextAndAnyString:
         assume(damaged not in text and name not in rest)
         grounded = ground(text, persons(damaged))
         check(text, grounded)
-        assert [mention for mention, _, match in found(text, grounded) if match == "near"] == [name] or any(
-            match != "near" for _, _, match in found(text, grounded)
+        near = [mention for mention, _, match in found(text, grounded) if match == "near"]
+        # A neighbour that begins or ends with a letter of what is looked for may make a longer stretch more similar.
+        alike = set(fold(rest)) & set(damaged)
+        assert any(match != "near" for _, _, match in found(text, grounded)) or (
+            len(near) == 1 and name in near[0] if alike else near == [name]
         )
 
 
